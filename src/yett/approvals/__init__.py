@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Approve: durable questions to people, spent at most once."""

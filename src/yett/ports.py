@@ -1,0 +1,456 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The doors between the rooms: one Protocol each, and the small values that pass through them.
+
+Rooms implement these and ask for these; they never import each other. `app.py` joins them. A port
+says what its implementation promises, above all what is durable and what is atomic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from yett.action import (
+    Action,
+    ApprovalRecord,
+    Arrival,
+    AuditRecord,
+    Authorized,
+    Decision,
+    ElicitationAnswer,
+    JsonObject,
+    Label,
+    Outcome,
+    Principal,
+    Question,
+    RedactedArguments,
+    RedactedResult,
+    Reply,
+    Request,
+    Secret,
+    ToolDefinition,
+    ToolResult,
+    Vote,
+)
+
+
+class Gate(Protocol):
+    """The one way through. Every room that lets bytes pass hands its requests to this."""
+
+    async def pass_(self, request: Request, dialogue: Dialogue | None = None) -> Reply:
+        """Take one request from first byte to last. Never raises for what a caller sent.
+
+        `dialogue` is the live line to the agent's client where the protocol era has one.
+        """
+        ...
+
+    async def refuse(self, arrival: Arrival, rule: str, reason: str) -> None:
+        """Record a message that was refused before it could become a request."""
+        ...
+
+
+class Identify(Protocol):
+    """Who calls."""
+
+    async def identify(self, arrival: Arrival) -> Principal:
+        """The agent behind a credential, in its session.
+
+        Raises:
+            Unauthenticated: no credential, an unknown, revoked or suspended one.
+        """
+        ...
+
+
+class Sessions(Protocol):
+    """Sessions are minted here and outlive connections; their labels are durable."""
+
+    async def continue_or_open(self, agent: str, user: str | None) -> Session:
+        """The agent's session within the idle limit, or a new one that inherits its labels."""
+        ...
+
+    async def label(self, session: str, labels: frozenset[Label]) -> None:
+        """Add labels to a session. They are durable when this returns."""
+        ...
+
+    async def end(self, session: str) -> None:
+        """Close a session; what belongs to it (containers, grants) ends with it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A session as `Sessions` knows it. `lineage` is the first session of the chain."""
+
+    id: str
+    lineage: str
+    labels: frozenset[Label] = frozenset()
+
+
+class Catalog(Protocol):
+    """Which tools there are, and whether arguments fit them. Never touches an engine or a network."""
+
+    def find(self, name: str) -> ToolDefinition | None:
+        """The tool of that exact name."""
+        ...
+
+    def all(self) -> tuple[ToolDefinition, ...]:
+        """Every tool, sorted by name."""
+        ...
+
+    def problem(self, tool: ToolDefinition, arguments: JsonObject) -> str | None:
+        """Why the arguments do not fit the tool's input schema, in one sentence, or None."""
+        ...
+
+
+class Vault(Protocol):
+    """Turns privacy tokens back into values before the decision, and refuses what is not a token."""
+
+    def resolve(self, arguments: JsonObject, principal: Principal) -> JsonObject:
+        """The sealed view of the arguments.
+
+        Raises:
+            BadRequest: a forged or foreign token, or a `${secret:}` placeholder in the agent's text.
+        """
+        ...
+
+
+class Decide(Protocol):
+    """Policy. Pure: the same action gives the same decision; the time is the action's."""
+
+    def decide(self, action: Action) -> Decision:
+        """The verdict. Deny by default; an exception inside is a denial."""
+        ...
+
+    def may_see(self, principal: Principal, tool: ToolDefinition) -> bool:
+        """Whether any rule could allow or ask for this tool for this caller."""
+        ...
+
+
+class Grants(Protocol):
+    """What was granted for one task on request. Checked at the time of use; revoked in O(1)."""
+
+    def active(self, principal: Principal, tool: str, at: float) -> tuple[str, ...]:
+        """The ids of the grant rules in force for this task and tool."""
+        ...
+
+    def revoke(self, task: str) -> None:
+        """End every grant of a task."""
+        ...
+
+
+class Redact(Protocol):
+    """Privacy in both directions. Pure and bounded in time by the size of its input."""
+
+    def outbound(self, action: Action, *, resumed: bool) -> RedactedArguments:
+        """What may leave towards the action's destination.
+
+        `resumed` says that a person approved exactly these arguments: mask markers in them are then
+        not a fault.
+        """
+        ...
+
+    def inbound(self, action: Action, result: ToolResult) -> RedactedResult:
+        """What the agent may see of a result, in every channel: content, structured, errors, meta."""
+        ...
+
+
+class Approve(Protocol):
+    """Durable approval records. Every change of state is durable when the method returns."""
+
+    async def propose(self, action: Action, decision: Decision) -> tuple[ApprovalRecord, bool]:
+        """The live record for this action (pending or approved), or a new pending one.
+
+        Returns the record and whether it is new.
+        """
+        ...
+
+    async def get(self, approval: str) -> ApprovalRecord | None:
+        """The record of that id, with expiry applied."""
+        ...
+
+    async def all(self) -> tuple[ApprovalRecord, ...]:
+        """Every record, newest first."""
+        ...
+
+    def question(self, record: ApprovalRecord) -> Question:
+        """A question for the agent's own client, with a fresh one-shot nonce."""
+        ...
+
+    async def answer(self, record: ApprovalRecord, answer: ElicitationAnswer) -> ApprovalRecord:
+        """Take a client's answer. The nonce is consumed whatever the outcome.
+
+        Raises:
+            BadRequest: a nonce that is unknown, used, expired or of another record.
+        """
+        ...
+
+    async def vote(self, approval: str, vote: Vote, groups: frozenset[str]) -> ApprovalRecord:
+        """Take a person's answer; `groups` are the person's own.
+
+        Raises:
+            BadRequest: no such record, no longer pending, or this person may not answer it.
+        """
+        ...
+
+    async def settled(self, approval: str, timeout: float) -> ApprovalRecord:
+        """Wait up to `timeout` seconds for the record to leave `pending`."""
+        ...
+
+    async def consume(self, record: ApprovalRecord, action: Action, decision: Decision) -> bool:
+        """Spend an approval for exactly this action: approved becomes executing, once and atomically."""
+        ...
+
+    async def finish(self, approval: str, outcome: Outcome) -> None:
+        """Executing becomes executed or failed."""
+        ...
+
+
+class Execute(Protocol):
+    """Runs what was authorized, and nothing else."""
+
+    async def run(self, call: Authorized) -> ToolResult:
+        """Run it. When this is cancelled, whatever it started is killed before it returns.
+
+        Raises:
+            ExecutionError, EnvironmentFault, EgressRefused, UpstreamError
+        """
+        ...
+
+
+class Tool(Protocol):
+    """One tool: how it is listed and how it runs."""
+
+    @property
+    def definition(self) -> ToolDefinition:
+        """How it is listed, validated and decided on."""
+        ...
+
+    async def run(self, call: Authorized) -> ToolResult:
+        """As `Execute.run`."""
+        ...
+
+
+class Audit(Protocol):
+    """The log. Records keep the order in which they were handed over."""
+
+    async def commit(self, *records: AuditRecord) -> None:
+        """Append records; they are on stable storage when this returns.
+
+        Raises:
+            AuditUnavailable: they are not.
+        """
+        ...
+
+    def note(self, record: AuditRecord) -> None:
+        """Append a record in order, durable with the next commit or within the flush interval.
+
+        Raises:
+            AuditUnavailable: the log is already known to be broken.
+        """
+        ...
+
+
+class Secrets(Protocol):
+    """Where `${secret:name}` of the configuration is looked up."""
+
+    def get(self, name: str) -> Secret:
+        """The secret.
+
+        Raises:
+            ConfigurationError: there is none of that name.
+        """
+        ...
+
+
+class People(Protocol):
+    """Who may approve."""
+
+    async def authenticate(self, credential: Secret) -> str | None:
+        """The person's name behind a login token, or None."""
+        ...
+
+    def groups(self, person: str) -> frozenset[str]:
+        """The person's groups; empty for an unknown person."""
+        ...
+
+
+class Notify(Protocol):
+    """Tells people that something waits for them. Never raises and never blocks a call."""
+
+    def approval_pending(self, record: ApprovalRecord) -> None:
+        """A new question is waiting."""
+        ...
+
+
+class Store(Protocol):
+    """Small durable state: named collections of JSON documents. Writes are durable on return."""
+
+    async def get(self, collection: str, key: str) -> JsonObject | None:
+        """The document, or None."""
+        ...
+
+    async def put(self, collection: str, key: str, value: JsonObject) -> None:
+        """Write the document, whatever was there."""
+        ...
+
+    async def swap(
+        self, collection: str, key: str, expected: JsonObject | None, value: JsonObject | None
+    ) -> bool:
+        """Write `value` (None deletes) if and only if the document equals `expected`. Atomic."""
+        ...
+
+    async def scan(self, collection: str) -> tuple[tuple[str, JsonObject], ...]:
+        """Every document of a collection, by key."""
+        ...
+
+
+class Clock(Protocol):
+    """Time, as a door, so that tests and pure code own it."""
+
+    def now(self) -> float:
+        """Unix seconds."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        ...
+
+
+class Entropy(Protocol):
+    """Randomness, as a door."""
+
+    def id(self, prefix: str) -> str:
+        """A new unguessable id, `<prefix>-<26 characters>`, sortable by time of making."""
+        ...
+
+    def token(self) -> str:
+        """256 random bits, URL-safe."""
+        ...
+
+
+OnOutput = Callable[[str, bytes], Awaitable[None]]
+"""Called with `stdout` or `stderr` and the bytes, as they come."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A program to run in a sandbox. `timeout` is seconds, `output_limit` bytes for each stream."""
+
+    argv: tuple[str, ...]
+    cwd: str = "/workspace"
+    env: Mapping[str, str] = field(default_factory=dict)
+    stdin: bytes = b""
+    timeout: float = 60.0
+    output_limit: int = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandResult:
+    """How a program ended. `exit_code` is None when a signal ended it; `duration` is seconds."""
+
+    exit_code: int | None
+    signal: int | None
+    stdout: bytes
+    stderr: bytes
+    stdout_truncated: bool = False
+    stderr_truncated: bool = False
+    timed_out: bool = False
+    oom: bool = False
+    duration: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileEntry:
+    """One entry of a directory in a sandbox. `kind` is file, directory, symlink or other."""
+
+    name: str
+    kind: str
+    size: int
+    mode: int
+    modified_at: float
+
+
+class Sandbox(Protocol):
+    """One container, held by one session for one call at a time. Paths are the container's own."""
+
+    async def run(self, command: Command) -> CommandResult:
+        """Run a program; when this returns nothing it started is alive."""
+        ...
+
+    async def read(self, path: str, *, offset: int, limit: int) -> tuple[bytes, int]:
+        """Up to `limit` bytes from `offset`, and the file's size.
+
+        Raises:
+            ExecutionError: with the kernel's reason.
+        """
+        ...
+
+    async def write(self, path: str, data: bytes, *, append: bool = False) -> None:
+        """Write a regular file, making parent directories. Same errors as `read`."""
+        ...
+
+    async def list(self, path: str) -> tuple[FileEntry, ...]:
+        """The entries of a directory, by name, or the entry of a file. Same errors as `read`."""
+        ...
+
+
+class Sandboxes(Protocol):
+    """Containers by session."""
+
+    def lease(self, session: str) -> AbstractAsyncContextManager[Sandbox]:
+        """The session's container, made if need be. Cancelled or failed use destroys it.
+
+        Raises:
+            SandboxUnavailable: no engine, no image, or the engine does not answer in time.
+        """
+        ...
+
+    async def end(self, session: str) -> None:
+        """Destroy the session's container."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest:
+    """One request to send out. `timeout` is seconds for all of it, `limit` bytes of the response."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    timeout: float = 30.0
+    limit: int = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpResponse:
+    """What came back. `truncated` says that the body was cut at the limit."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    url: str
+    truncated: bool = False
+
+
+class Outbound(Protocol):
+    """The one path out. Checks host, method, path and the resolved address, and pins it."""
+
+    async def send(self, request: HttpRequest, principal: Principal) -> HttpResponse:
+        """Send one request. Never follows a redirect.
+
+        Raises:
+            EgressRefused: not on the list, or no public address.
+            ExecutionError: it failed on the way.
+        """
+        ...
+
+
+class Dialogue(Protocol):
+    """A live line to the agent's own client, where the protocol era has one."""
+
+    async def ask(self, question: Question) -> ElicitationAnswer | None:
+        """Show a question and wait for the answer; None when the client gave none."""
+        ...
