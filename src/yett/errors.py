@@ -32,9 +32,11 @@ class YettError(Exception):
         super().__init__(message)
         self._advice = advice
 
+    public_text = ""
+
     def public(self) -> str:
         """What the agent may read. By default the message."""
-        return str(self)
+        return self.public_text or str(self)
 
     def advice(self) -> str:
         """What the operator should do about it."""
@@ -66,40 +68,37 @@ class UnknownTool(CallerError):
 
 
 class ConfigurationError(YettError):
-    """The configuration can't be used. `line` is the line in `yett.yaml`, when there is one."""
+    """The configuration can't be used.
+
+    `path` is the place in the document (`("rules", 3, "when")`); `config/` turns it into a line.
+    """
 
     rule = "gate.configuration"
 
-    def __init__(self, message: str, *, line: int | None = None, advice: str = "") -> None:
-        super().__init__(message if line is None else f"line {line}: {message}", advice=advice)
-        self.line = line
+    def __init__(self, message: str, *, path: tuple[str | int, ...] = (), advice: str = "") -> None:
+        super().__init__(message, advice=advice)
+        self.path = path
 
 
 class EnvironmentFault(YettError):
     """Something the gate needs is missing or broken."""
 
     rule = "gate.environment"
-
-    def public(self) -> str:
-        return "The gate can't run this now; an operator has been told why."
+    public_text = "The gate can't run this now; the operator's log says why."
 
 
 class SandboxUnavailable(EnvironmentFault):
     """No container engine, no image, or the engine does not answer."""
 
     rule = "gate.sandbox-unavailable"
-
-    def public(self) -> str:
-        return "The sandbox is not available; nothing was run."
+    public_text = "The sandbox is not available; nothing was run."
 
 
 class AuditUnavailable(EnvironmentFault):
     """The audit log can't be written, so nothing may run."""
 
     rule = "gate.audit-unavailable"
-
-    def public(self) -> str:
-        return "The audit log can't be written; nothing was run."
+    public_text = "The audit log can't be written; nothing was run."
 
 
 class ExecutionError(YettError):

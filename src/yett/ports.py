@@ -194,8 +194,8 @@ class Approve(Protocol):
         """
         ...
 
-    async def settled(self, approval: str, timeout: float) -> ApprovalRecord:
-        """Wait up to `timeout` seconds for the record to leave `pending`."""
+    async def settled(self, approval: str, seconds: float) -> ApprovalRecord:
+        """Wait up to `seconds` for the record to leave `pending`."""
         ...
 
     async def consume(self, record: ApprovalRecord, action: Action, decision: Decision) -> bool:
