@@ -12,25 +12,21 @@ import contextlib
 import errno
 import hmac
 import os
-import select
 import shutil
 import signal
-import socket
-import struct
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import anyio
-from anyio.abc import SocketStream
 
 from yett.action import Secret
 from yett.errors import ExecutionError, ExecutionTimeout, SandboxUnavailable
 from yett.ports import Command, CommandResult, FileEntry
-from yett.sandbox.cgroup import oom_file, oom_kills
 from yett.sandbox.engine import Engine
 from yett.sandbox.hardening import UID, container_config
+from yett.sandbox.init_process import InitProcess
+from yett.sandbox.line import Line
 from yett.sandbox.protocol import (
     Answer,
     Data,
@@ -42,7 +38,6 @@ from yett.sandbox.protocol import (
     Info,
     Limit,
     Output,
-    Parser,
     ProtocolViolation,
     encode_exec,
     encode_kill,
@@ -53,7 +48,6 @@ from yett.sandbox.protocol import (
 )
 from yett.sandbox.settings import SandboxSettings
 
-_RECEIVE = 1 << 16
 _SIGKILLED = 128 + signal.SIGKILL
 
 
@@ -83,7 +77,7 @@ class Container:
         name: str,
         settings: SandboxSettings,
         engine: Engine,
-        stream: SocketStream,
+        line: Line,
         folder: Path,
         pid: int,
     ) -> None:
@@ -92,16 +86,13 @@ class Container:
         self.pid = pid
         self._settings = settings
         self._engine = engine
-        self._stream = stream
+        self._line = line
         self._folder = folder
-        self._parser = Parser()
-        self._pending: deque[Answer] = deque()
         self._usable = True
         self._destroyed = False
         self.removed = False
         """Whether it is known to be dead and gone, or going. False after `destroy` when the engine failed."""
-        self._pidfd = _pidfd(pid)
-        self._oom_file = oom_file(pid) if pid else None
+        self._init = InitProcess(pid)
 
     @classmethod
     async def start(
@@ -118,15 +109,18 @@ class Container:
         """Create a container and wait for its runner.
 
         Args:
+            engine: where.
+            settings: image and limits.
             name: of the container, new.
             folder: does not exist yet; made 0700, holds the socket.
             secret: one-time; the runner's first word.
-            engine, settings, seccomp, labels: see `container_config`.
+            seccomp: the profile as JSON text.
+            labels: for the reaper.
 
         Raises:
             SandboxUnavailable: the engine would not, or the runner did not say hello in time.
         """
-        folder.mkdir(mode=0o700)
+        folder.mkdir(mode=0o700)  # noqa: ASYNC240  (microseconds, on a local file system)
         path = folder / "s"
         try:
             facts = await engine.facts()
@@ -143,14 +137,14 @@ class Container:
                 await engine.create(name, config)
                 await engine.start(name)
                 with anyio.fail_after(settings.start_deadline):
-                    stream = await listener.accept()
+                    line = Line(await listener.accept())
             container = cls(
                 name=name,
                 settings=settings,
                 engine=engine,
-                stream=stream,
+                line=line,
                 folder=folder,
-                pid=_peer_pid(stream),
+                pid=line.peer().pid,
             )
             try:
                 with anyio.fail_after(settings.start_deadline):
@@ -185,9 +179,9 @@ class Container:
         """
         request = self._exec_request(command)
         kept = {"stdout": _Kept(command.output_limit), "stderr": _Kept(command.output_limit)}
-        timeout = min(command.timeout, self._settings.timeout)
+        timeout = self._timeout(command)
         began = anyio.current_time()
-        oom_before = oom_kills(self._oom_file)
+        oom_before = self._init.oom_kills()
         end: Exit | Failure | None = None
         timed_out = False
         with self._conversation():
@@ -196,7 +190,7 @@ class Container:
             timed_out = deadline.cancelled_caught
             if timed_out and self._settings.after_timeout == "keep":
                 end = await self._kill(kept)
-            self._usable = end is not None
+            self._usable = end is not None and self._line.silent
         if end is None:
             await self.destroy()
         if isinstance(end, Failure):
@@ -210,7 +204,7 @@ class Container:
             stdout_truncated=kept["stdout"].truncated,
             stderr_truncated=kept["stderr"].truncated,
             timed_out=timed_out,
-            oom=_killed(ended) and (oom_kills(self._oom_file) or 0) > (oom_before or 0),
+            oom=_killed(ended) and (self._init.oom_kills() or 0) > (oom_before or 0),
             duration=anyio.current_time() - began,
         )
 
@@ -274,7 +268,7 @@ class Container:
     @property
     def alive(self) -> bool:
         """Whether its PID 1 still runs, as far as this process can see."""
-        return self._pidfd is None or not select.select([self._pidfd], [], [], 0)[0]
+        return self._init.alive
 
     async def destroy(self) -> bool:
         """Kill everything in it and remove it; false when that was done before. Not to be cancelled.
@@ -286,8 +280,8 @@ class Container:
             return False
         self._destroyed = True
         with anyio.CancelScope(shield=True):
-            await anyio.aclose_forcefully(self._stream)
-            dead = await self._see_it_die()
+            await self._line.close()
+            dead = await self._init.kill(self._settings.kill_grace)
             shutil.rmtree(self._folder, ignore_errors=True)
             if not dead:
                 with contextlib.suppress(SandboxUnavailable):
@@ -296,42 +290,26 @@ class Container:
             self.removed = dead
         return True
 
-    async def _see_it_die(self) -> bool:
-        if self._pidfd is None:
-            return False
-        try:
-            with contextlib.suppress(PermissionError, ProcessLookupError):
-                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
-            with anyio.move_on_after(self._settings.kill_grace):
-                # PID 1 of a pid namespace is dead only after every process in it is.
-                await anyio.wait_readable(self._pidfd)
-                return True
-            return False
-        finally:
-            os.close(self._pidfd)
-            self._pidfd = None
-
     async def _prove(self, secret: Secret, *, mapped_uids: bool) -> None:
         """See that the peer is PID 1 of the container we made."""
-        _, uid = _peer(self._stream)
+        peer = self._line.peer()
         state = await self._engine.state(self.name)
-        hello = await self._next()
+        hello = await self._line.next_of(Hello)
         if not isinstance(hello, Hello) or not hmac.compare_digest(hello.secret, secret.reveal().encode()):
             raise ProtocolViolation("The peer does not know the container's secret.")
-        if self.pid and self.pid != state.pid:
+        if peer.pid and peer.pid != state.pid:
             raise ProtocolViolation("The peer is not PID 1 of the container.")
-        if uid != UID and not mapped_uids:
+        if peer.uid != UID and not mapped_uids:
             raise ProtocolViolation("The peer runs under another user than the container's.")
 
     def _exec_request(self, command: Command) -> bytes:
-        timeout = min(command.timeout, self._settings.timeout)
         request = encode_exec(
             command.argv,
             env={**self._settings.environment, **command.env},
             cwd=command.cwd,
             stdin=command.stdin,
             # A second belt, for the time when this process is stopped and can't enforce the deadline.
-            limits={Limit.CPU_SECONDS: int(timeout * max(1.0, self._settings.cpus)) + 2},
+            limits={Limit.CPU_SECONDS: int(self._timeout(command) * max(1.0, self._settings.cpus)) + 2},
         )
         if len(request) > self._settings.request_limit:
             raise ExecutionError(
@@ -339,10 +317,13 @@ class Container:
             )
         return request
 
+    def _timeout(self, command: Command) -> float:
+        return max(0.0, min(command.timeout, self._settings.timeout))
+
     async def _execute(self, request: bytes, kept: Mapping[str, _Kept]) -> Exit | Failure | None:
-        await self._send(request)
+        await self._line.send(request)
         while True:
-            answer = await self._next_of(Output, Exit, Failure)
+            answer = await self._line.next_of(Output, Exit, Failure)
             if isinstance(answer, Exit | Failure):
                 return answer
             if isinstance(answer, Output):
@@ -353,9 +334,9 @@ class Container:
     async def _kill(self, kept: Mapping[str, _Kept]) -> Exit | Failure | None:
         """Ask the runner to kill the program; None when it does not confirm in time."""
         with anyio.move_on_after(self._settings.kill_grace):
-            await self._send(encode_kill())
+            await self._line.send(encode_kill())
             while True:
-                answer = await self._next_of(Output, Exit, Failure)
+                answer = await self._line.next_of(Output, Exit, Failure)
                 if isinstance(answer, Output):
                     kept[answer.stream].add(answer.data)
                 elif isinstance(answer, Exit | Failure):
@@ -369,14 +350,14 @@ class Container:
         with self._conversation():
             try:
                 with anyio.fail_after(self._settings.file_deadline):
-                    await self._send(request)
+                    await self._line.send(request)
                     while not isinstance(
-                        answer := await self._next_of(Done, Failure, *expected), Done | Failure
+                        answer := await self._line.next_of(Done, Failure, *expected), Done | Failure
                     ):
                         take(answer)
             except TimeoutError:
                 raise ExecutionTimeout("The sandbox did not answer in time and was destroyed.") from None
-            self._usable = True
+            self._usable = self._line.silent
         if isinstance(answer, Failure):
             raise _KernelError(path, answer)
 
@@ -386,28 +367,7 @@ class Container:
         if not self.usable:
             raise ExecutionError("The sandbox is gone; the next call gets a new one.")
         self._usable = False
-        try:
-            yield
-        except (anyio.ClosedResourceError, anyio.BrokenResourceError, OSError):
-            raise ExecutionError("The sandbox died.") from None
-
-    async def _send(self, data: bytes) -> None:
-        await self._stream.send(data)
-
-    async def _next(self) -> Answer:
-        while not self._pending:
-            try:
-                data = await self._stream.receive(_RECEIVE)
-            except anyio.EndOfStream:
-                raise ExecutionError("The sandbox died.") from None
-            self._pending.extend(self._parser.feed(data))
-        return self._pending.popleft()
-
-    async def _next_of(self, *expected: type[Answer]) -> Answer:
-        answer = await self._next()
-        if not isinstance(answer, expected):
-            raise ProtocolViolation("An answer to something that was not asked.")
-        return answer
+        yield
 
 
 class _KernelError(ExecutionError):
@@ -425,23 +385,3 @@ def _nothing(_: Answer) -> None:
 
 def _killed(end: Exit) -> bool:
     return end.signal == signal.SIGKILL or end.code == _SIGKILLED
-
-
-def _peer(stream: SocketStream) -> tuple[int, int]:
-    """The pid and uid at the other end, from the kernel (unix(7), SO_PEERCRED)."""
-    raw = stream.extra(anyio.abc.SocketAttribute.raw_socket)
-    size = struct.calcsize("3i")
-    pid, uid, _ = struct.unpack("3i", raw.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
-    return pid, uid
-
-
-def _peer_pid(stream: SocketStream) -> int:
-    return _peer(stream)[0]
-
-
-def _pidfd(pid: int) -> int | None:
-    if not pid:
-        return None
-    with contextlib.suppress(OSError):
-        return os.pidfd_open(pid)
-    return None

@@ -9,15 +9,16 @@ they go down the container's own socket. `container.py`, `pool.py` and `images.p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
-import docker
+import docker  # noqa: TID251  (this is the room)
 import requests
-from docker.errors import APIError, DockerException, NotFound
+from docker.errors import APIError, DockerException, NotFound  # noqa: TID251
 
 from yett.action import JsonObject
 from yett.errors import SandboxUnavailable
@@ -145,7 +146,9 @@ class Engine:
         def work() -> T:
             if self._client is None:
                 self._client = docker.APIClient(
-                    base_url=self._settings.engine, version="auto", timeout=self._settings.engine_deadline
+                    base_url=self._settings.engine,
+                    version="auto",
+                    timeout=math.ceil(self._settings.engine_deadline),
                 )
             return function(self._client)
 

@@ -78,7 +78,6 @@ def container_config(
         "Hostname": "sandbox",
         "Env": [f"{SECRET_VARIABLE}={secret}"],
         "Labels": dict(labels),
-        "NetworkDisabled": True,
         "Healthcheck": {"Test": ["NONE"]},
         "HostConfig": host,
     }

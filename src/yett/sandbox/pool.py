@@ -51,8 +51,8 @@ class DockerSandboxes:
     Args:
         settings: every limit.
         instance: names the state directory; the same after a restart, different for another gateway.
-        run_dir: where sockets live, short (the kernel takes 107 bytes) and dull (a container can see the path of
-            its own socket in /proc/self/mountinfo). Made 0700 and emptied by `reap`.
+        run_dir: where sockets live, short (the kernel takes 107 bytes) and dull (a container can see
+            the path of its own socket in /proc/self/mountinfo). Made 0700 and emptied by `reap`.
         entropy: names and one-time secrets.
     """
 

@@ -10,7 +10,7 @@ parser never holds more than one frame's worth, and the first fault ends the con
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeAlias
@@ -179,6 +179,11 @@ class Parser:
         self._buffer = bytearray()
         self._broken = False
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a part of a frame has come."""
+        return bool(self._buffer)
+
     def feed(self, data: bytes) -> list[Answer]:
         """Take bytes as they came and give the answers they complete, in order.
 
@@ -215,27 +220,22 @@ class Parser:
 def _answer(kind: int, payload: bytes) -> Answer:
     if chr(kind) in "12DN" and not payload:
         raise ProtocolViolation("A frame without its bytes.")
-    match chr(kind):
-        case "1":
-            return Output("stdout", payload)
-        case "2":
-            return Output("stderr", payload)
-        case "D":
-            return Data(payload)
-        case "E":
-            return _exit(payload)
-        case "F":
-            return _failure(payload)
-        case "N":
-            return Entries(tuple(_entries(payload)))
-        case "I":
-            return _info(payload)
-        case "O" if not payload:
-            return Done()
-        case "R" if len(payload) <= 256:
-            return Hello(payload)
-        case _:
-            raise ProtocolViolation("A frame of an unknown type or shape.")
+    parse = _PARSERS.get(chr(kind))
+    if parse is None:
+        raise ProtocolViolation("A frame of an unknown type.")
+    return parse(payload)
+
+
+def _hello(payload: bytes) -> Hello:
+    if len(payload) > 256:
+        raise ProtocolViolation("A greeting of the wrong size.")
+    return Hello(payload)
+
+
+def _done(payload: bytes) -> Done:
+    if payload:
+        raise ProtocolViolation("A frame with bytes that it does not have.")
+    return Done()
 
 
 def _exit(payload: bytes) -> Exit:
@@ -277,3 +277,16 @@ def _entries(payload: bytes) -> Iterator[FileEntry]:
             mode=mode,
             modified_at=modified / 1e9,
         )
+
+
+_PARSERS: dict[str, Callable[[bytes], Answer]] = {
+    "R": _hello,
+    "1": lambda payload: Output("stdout", payload),
+    "2": lambda payload: Output("stderr", payload),
+    "E": _exit,
+    "D": Data,
+    "N": lambda payload: Entries(tuple(_entries(payload))),
+    "I": _info,
+    "O": _done,
+    "F": _failure,
+}

@@ -17,10 +17,30 @@ KIB = 1 << 10
 MIB = 1 << 20
 
 _POSITIVE = (
-    "timeout memory cpus pids work_size tmp_size shm_size inodes open_files file_size output_limit flood_limit "
-    "file_limit list_limit request_limit engine_deadline start_deadline breaker_pause kill_grace file_deadline idle containers "
-    "queue_wait"
-).split()
+    "timeout",
+    "memory",
+    "cpus",
+    "pids",
+    "work_size",
+    "tmp_size",
+    "shm_size",
+    "inodes",
+    "open_files",
+    "file_size",
+    "output_limit",
+    "flood_limit",
+    "file_limit",
+    "list_limit",
+    "request_limit",
+    "engine_deadline",
+    "start_deadline",
+    "breaker_pause",
+    "kill_grace",
+    "file_deadline",
+    "idle",
+    "containers",
+    "queue_wait",
+)
 _NOT_NEGATIVE = ("queue", "spares")
 _RUNNER_REQUEST = 32 * MIB
 """MAX_REQUEST of runner.c: the runner ends the container on anything larger."""
@@ -53,7 +73,8 @@ class SandboxSettings:
         output_limit: kept of each output stream; `flood_limit` of both ends the program.
         file_limit: of one file read or written in one call; `list_limit` counts directory entries.
         request_limit: argv, environment and standard input together.
-        engine_deadline: for each call of the Engine API; after a missed one nothing is asked for `breaker_pause`.
+        engine_deadline: for each call of the Engine API; after a missed one the engine is left alone
+            for `breaker_pause`.
         kill_grace: how long the dead may take to be dead before the engine is told to remove the container.
         file_deadline: for one read, write or list.
         start_deadline: from the start of a container until its runner has said hello.

@@ -40,8 +40,8 @@ class FileRead:
         self._definition = _definition(
             "file_read",
             "Read a file",
-            "Read a file of this session's sandbox. Text comes as text, anything else as a base64 blob. A long file "
-            "comes in pieces: the result says at which byte offset to go on.",
+            "Read a file of this session's sandbox. Text comes as text, anything else as a base64 blob. A "
+            "long file comes in pieces: the result says at which byte offset to go on.",
             {
                 "path": _PATH,
                 "offset": {"type": "integer", "minimum": 0, "description": "Byte to begin at. Default 0."},
@@ -86,8 +86,8 @@ class FileWrite:
         self._definition = _definition(
             "file_write",
             "Write a file",
-            "Write a file of this session's sandbox, replacing what it held, or add to its end. Missing folders are "
-            "made. Only /workspace and /tmp are writable.",
+            "Write a file of this session's sandbox, replacing what it held, or add to its end. Missing "
+            "folders are made. Only /workspace and /tmp are writable.",
             {
                 "path": _PATH,
                 "content": {"type": "string", "description": "What to write, in the given encoding."},
@@ -134,8 +134,8 @@ class FileList:
         self._definition = _definition(
             "file_list",
             "List files",
-            "List a folder of this session's sandbox: one entry a line with kind, permissions, size in bytes and "
-            "path. Symbolic links are shown and not followed.",
+            "List a folder of this session's sandbox: one entry a line with kind, permissions, size in bytes "
+            "and path. Symbolic links are shown and not followed.",
             {
                 "path": {
                     **_PATH,

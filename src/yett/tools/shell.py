@@ -17,11 +17,11 @@ from yett.ports import Command, CommandResult, Sandboxes
 from yett.tools.sandbox_paths import WORKSPACE, sandbox_path
 
 _DESCRIPTION = (
-    "Run a command in this session's sandbox: a container without network devices or privileges. Give either "
-    "`command`, a line for /bin/sh, or `argv`, a program with its arguments and no shell. Files in /workspace stay "
-    "between calls of one session; processes do not: everything the command started is killed when it ends, so "
-    "nothing can be left running in the background. The result holds standard output, then standard error, then "
-    "the exit code if it is not 0."
+    "Run a command in this session's sandbox: a container without network devices or privileges. Give "
+    "either `command`, a line for /bin/sh, or `argv`, a program with its arguments and no shell. Files in "
+    "/workspace stay between calls of one session; processes do not: everything the command started is "
+    "killed when it ends, so nothing can be left running in the background. The result holds standard "
+    "output, then standard error, then the exit code if it is not 0."
 )
 
 
@@ -126,8 +126,8 @@ def _remarks(result: CommandResult, command: Command) -> list[str]:
 def _ending(result: CommandResult, command: Command) -> str:
     if result.timed_out:
         return (
-            f"[timed out after {command.timeout:g} s: everything it started was killed, and the sandbox may have been "
-            "replaced by an empty one]"
+            f"[timed out after {command.timeout:g} s: everything it started was killed, and the sandbox may "
+            "have been replaced by an empty one]"
         )
     if result.oom:
         return "[killed: the sandbox is out of memory]"
@@ -163,12 +163,12 @@ def _schema(timeout: float) -> JsonObject:
                 "type": "array",
                 "items": {"type": "string"},
                 "minItems": 1,
-                "description": "The program and its arguments, run without a shell. Not together with command.",
+                "description": "The program and its arguments, without a shell. Not together with command.",
             },
             "cwd": {
                 "type": "string",
                 "minLength": 1,
-                "description": "The folder to run in; a relative one is under /workspace, which is the default.",
+                "description": "The folder to run in. Default /workspace; a relative one is under it.",
             },
             "env": {
                 "type": "object",
