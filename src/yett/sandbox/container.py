@@ -49,6 +49,7 @@ from yett.sandbox.protocol import (
 from yett.sandbox.settings import SandboxSettings
 
 _SIGKILLED = 128 + signal.SIGKILL
+_SUBJECT = 256
 
 
 @dataclass(slots=True)
@@ -72,18 +73,10 @@ class Container:
     """A running container (`ports.Sandbox`). Made by `start`; the caller must `destroy` it."""
 
     def __init__(
-        self,
-        *,
-        name: str,
-        settings: SandboxSettings,
-        engine: Engine,
-        line: Line,
-        folder: Path,
-        pid: int,
+        self, *, name: str, settings: SandboxSettings, engine: Engine, line: Line, folder: Path
     ) -> None:
-        """Use `Container.start`. `pid` is PID 1 as this process sees it, or 0 when it can't."""
+        """Use `Container.start`."""
         self.name = name
-        self.pid = pid
         self._settings = settings
         self._engine = engine
         self._line = line
@@ -92,7 +85,7 @@ class Container:
         self._destroyed = False
         self.removed = False
         """Whether it is known to be dead and gone, or going. False after `destroy` when the engine failed."""
-        self._init = InitProcess(pid)
+        self._init = InitProcess(0)  # nobody to kill before the peer has proved to be ours
 
     @classmethod
     async def start(
@@ -138,14 +131,7 @@ class Container:
                 await engine.start(name)
                 with anyio.fail_after(settings.start_deadline):
                     line = Line(await listener.accept())
-            container = cls(
-                name=name,
-                settings=settings,
-                engine=engine,
-                line=line,
-                folder=folder,
-                pid=line.peer().pid,
-            )
+            container = cls(name=name, settings=settings, engine=engine, line=line, folder=folder)
             try:
                 with anyio.fail_after(settings.start_deadline):
                     await container._prove(secret, mapped_uids=facts.userns)
@@ -293,14 +279,21 @@ class Container:
     async def _prove(self, secret: Secret, *, mapped_uids: bool) -> None:
         """See that the peer is PID 1 of the container we made."""
         peer = self._line.peer()
-        state = await self._engine.state(self.name)
         hello = await self._line.next_of(Hello)
         if not isinstance(hello, Hello) or not hmac.compare_digest(hello.secret, secret.reveal().encode()):
             raise ProtocolViolation("The peer does not know the container's secret.")
-        if peer.pid and peer.pid != state.pid:
-            raise ProtocolViolation("The peer is not PID 1 of the container.")
-        if peer.uid != UID and not mapped_uids:
-            raise ProtocolViolation("The peer runs under another user than the container's.")
+        init = InitProcess(peer.pid)
+        try:
+            # Looked up after the pidfd was opened, so that it is no later process of that number.
+            state = await self._engine.state(self.name)
+            if peer.pid and peer.pid != state.pid:
+                raise ProtocolViolation("The peer is not PID 1 of the container.")
+            if peer.uid != UID and not mapped_uids:
+                raise ProtocolViolation("The peer runs under another user than the container's.")
+        except BaseException:
+            init.forget()
+            raise
+        self._init = init
 
     def _exec_request(self, command: Command) -> bytes:
         request = encode_exec(
@@ -375,7 +368,7 @@ class _KernelError(ExecutionError):
 
     def __init__(self, subject: str, failure: Failure) -> None:
         reason = os.strerror(failure.errno) if 0 < failure.errno < 4096 else "unknown error"
-        super().__init__(f"{subject}: {reason}")
+        super().__init__(f"{subject[:_SUBJECT]}: {reason}")
         self.errno = failure.errno
 
 

@@ -34,6 +34,12 @@ class InitProcess:
         """How many processes of its cgroup the kernel has killed for memory, or None when unknown."""
         return oom_kills(self._oom_file)
 
+    def forget(self) -> None:
+        """Let go of it without touching it."""
+        pidfd, self._pidfd = self._pidfd, None
+        if pidfd is not None:
+            os.close(pidfd)
+
     async def kill(self, grace: float) -> bool:
         """SIGKILL it where that is permitted, and wait up to `grace` seconds to see it dead.
 

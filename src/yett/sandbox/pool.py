@@ -18,7 +18,7 @@ from typing import Self
 
 import anyio
 import anyio.to_thread
-from anyio.abc import TaskGroup
+from anyio.abc import TaskGroup, TaskStatus
 
 from yett.action import Secret
 from yett.errors import ConfigurationError, ExecutionError, SandboxUnavailable
@@ -39,10 +39,14 @@ _RETRY = 5.0
 class _Seat:
     """A session's place in the pool."""
 
-    lock: anyio.Lock = field(default_factory=anyio.Lock)
+    free: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(1, max_value=1))
     container: Container | None = None
     waiting: int = 0
     used_at: float = 0.0
+
+    @property
+    def taken(self) -> bool:
+        return self.free.value == 0
 
 
 class DockerSandboxes:
@@ -87,17 +91,18 @@ class DockerSandboxes:
         """Start keeping spares and ending idle containers."""
         self._run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._run_dir.chmod(0o700)
-        self._tasks = await self._stack.enter_async_context(anyio.create_task_group())
-        self._tasks.start_soon(self._look_after)
+        # The background lives in a group of its own, so that ending it does not cancel our caller.
+        owner = await self._stack.enter_async_context(anyio.create_task_group())
+        await owner.start(self._background)
         self._refill()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
-    ) -> bool | None:
-        """Destroy every container."""
+    ) -> None:
+        """Destroy every container. What ended the body passes through as it is, in no exception group."""
         await self.aclose()
-        return await self._stack.__aexit__(kind, fault, trace)
+        await self._stack.aclose()
 
     @asynccontextmanager
     async def lease(self, session: str) -> AsyncIterator[Sandbox]:
@@ -128,7 +133,7 @@ class DockerSandboxes:
                     await self._bury(container)
         finally:
             seat.used_at = anyio.current_time()
-            seat.lock.release()
+            seat.free.release()
             if seat.container is None and not seat.waiting and self._seats.get(session) is seat:
                 del self._seats[session]
 
@@ -179,12 +184,12 @@ class DockerSandboxes:
         """Take the seat, or say that it is taken."""
         if self._closed:
             raise SandboxUnavailable("The gateway is stopping.")
-        if seat.lock.locked() and seat.waiting >= self._settings.queue:
+        if seat.taken and seat.waiting >= self._settings.queue:
             raise _busy("This session's sandbox is busy")
         seat.waiting += 1
         try:
             with anyio.fail_after(self._settings.queue_wait):
-                await seat.lock.acquire()
+                await seat.free.acquire()
         except TimeoutError:
             raise _busy("This session's sandbox is busy") from None
         finally:
@@ -248,13 +253,18 @@ class DockerSandboxes:
             self._spares.append(await self._make())
             self._refill()
 
+    async def _background(self, *, task_status: TaskStatus[None]) -> None:
+        async with anyio.create_task_group() as self._tasks:
+            task_status.started()
+            await self._look_after()
+
     async def _look_after(self) -> None:
         """End what is idle, and try again to remove what the engine would not."""
         while True:
             await anyio.sleep(min(_RETRY, self._settings.idle / 2))
             before = anyio.current_time() - self._settings.idle
             for session, seat in list(self._seats.items()):
-                if not seat.lock.locked() and not seat.waiting and seat.used_at < before:
+                if not seat.taken and not seat.waiting and seat.used_at < before:
                     await self.end(session)
             await self._bury_doomed()
 

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+import pytest
+from sandbox_world import sh
+
+pytestmark = [pytest.mark.anyio, pytest.mark.engine]
+
+MIB = 1 << 20
+
+
+async def test_a_program_that_eats_memory_is_killed_and_the_runner_lives(sandboxes_of):
+    async with sandboxes_of(memory=48 * MIB) as boxes, boxes.lease("s") as box:
+        bomb = await box.run(sh("x=$(cat /dev/zero | tr '\\0' 'x'); echo survived"))
+        assert bomb.oom
+        assert b"survived" not in bomb.stdout
+        calm = await box.run(sh("kill -9 $$"))
+        assert (calm.signal, calm.oom) == (9, False)
+
+
+async def test_files_in_tmpfs_count_against_the_memory_limit_and_their_size(sandboxes_of):
+    async with sandboxes_of(memory=64 * MIB, work_size=8 * MIB, tmp_size=8 * MIB, file_size=4 * MIB) as boxes:
+        async with boxes.lease("s") as box:
+            result = await box.run(sh("for d in /workspace /tmp /dev/shm; do for i in 1 2 3 4 5; do cat /dev/zero > $d/$i; done; du -sm $d; done"))
+    sizes = [int(line.split()[0]) for line in result.stdout.splitlines()]
+    assert [size <= most for size, most in zip(sizes, (8, 8, 16), strict=True)] == [True] * 3
+
+
+async def test_the_number_of_files_is_bounded(sandboxes_of):
+    async with sandboxes_of(inodes=100) as boxes, boxes.lease("s") as box:
+        result = await box.run(sh("i=0; while : > f$i; do i=$((i+1)); done 2>/dev/null; ls | wc -l"))
+    assert int(result.stdout or b"0") < 100

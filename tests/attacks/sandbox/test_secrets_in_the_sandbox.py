@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+import os
+import re
+
+import pytest
+from sandbox_world import sh
+
+pytestmark = [pytest.mark.anyio, pytest.mark.engine]
+
+
+async def test_a_program_gets_the_configured_environment_and_nothing_of_the_gateways(sandboxes_of, monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "made-up")
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:made-up@127.0.0.1:1")
+    async with sandboxes_of() as boxes, boxes.lease("s") as box:
+        result = await box.run(sh("/bin/busybox env", env={"MINE": "1"}))
+    names = {line.partition(b"=")[0] for line in result.stdout.splitlines()}
+    assert names == {b"PATH", b"HOME", b"TMPDIR", b"LANG", b"MINE", b"PWD", b"SHLVL"} - (
+        {b"PWD", b"SHLVL"} - names
+    )
+
+
+async def test_the_one_time_secret_is_nowhere_inside(sandboxes_of, entropy, monkeypatch):
+    spoken = []
+    real = entropy.token
+    monkeypatch.setattr(entropy, "token", lambda: spoken.append(real()) or spoken[-1])
+    async with sandboxes_of() as boxes, boxes.lease("s") as box:
+        seen = await box.run(sh("cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline /proc/self/mountinfo 2>/dev/null"))
+        assert len(spoken) == 1
+        assert spoken[0].encode() not in seen.stdout
+        assert b"YETT_HELLO" not in seen.stdout
+
+
+async def test_the_mount_table_names_no_folder_of_the_gateway_but_the_socket(sandboxes_of, run_dir):
+    async with sandboxes_of() as boxes, boxes.lease("s") as box:
+        table = (await box.run(sh("cat /proc/self/mountinfo"))).stdout.decode()
+    ours = re.findall(rf"{re.escape(str(run_dir))}\S*", table)
+    assert len(ours) == 1
+    assert os.path.basename(ours[0].removesuffix("//deleted")) == "s"

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the sandbox tests and the sandbox attacks share: the tiny image, real sandboxes, the host's view."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+from pathlib import Path
+
+import anyio
+import docker
+import pytest
+
+from yett.ports import Command
+from yett.sandbox.engine import Engine
+from yett.sandbox.images import build_tiny
+from yett.sandbox.pool import DockerSandboxes
+from yett.sandbox.settings import SandboxSettings
+
+CACHE = Path(tempfile.gettempdir()) / "yett-test-cache"
+
+
+class RealEntropy:
+    """`ports.Entropy` over the operating system."""
+
+    def id(self, prefix: str) -> str:
+        return f"{prefix}-{secrets.token_hex(13)}"
+
+    def token(self) -> str:
+        return secrets.token_urlsafe(32)
+
+
+def sh(script: str, **more) -> Command:
+    """A command line for the container's shell."""
+    return Command(argv=("/bin/sh", "-c", script), **more)
+
+
+def marker() -> str:
+    """A number of seconds to sleep that no other process of this machine sleeps."""
+    return f"9{secrets.randbelow(10**8):08d}"
+
+
+def on_host(text: str) -> list[int]:
+    """The pids of this machine whose command line has the text in it."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                words = (folder / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if text.encode() in words:
+                found.append(int(folder.name))
+    return found
+
+
+async def until(condition, seconds: float = 10.0) -> None:
+    """Wait for a condition; fail when it does not come true in time."""
+    with anyio.fail_after(seconds):
+        while not condition():
+            await anyio.sleep(0.01)
+
+
+def containers_of(instance: str) -> list[str]:
+    """Ids of the containers of a gateway, running or not."""
+    client = docker.APIClient(timeout=30)
+    try:
+        found = client.containers(all=True, filters={"label": f"yett.gateway={instance}"})
+        return [c["Id"] for c in found]
+    finally:
+        client.close()
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture
+def entropy():
+    return RealEntropy()
+
+
+@pytest.fixture(scope="session")
+def tiny_image():
+    """The name of the tiny image, built once. Fails without an engine: that is meant."""
+
+    async def build():
+        engine = Engine(SandboxSettings(engine_deadline=60))
+        try:
+            return await build_tiny(engine, cache=CACHE, tag="test")
+        finally:
+            await engine.aclose()
+
+    return anyio.run(build)[0]
+
+
+@pytest.fixture
+def run_dir():
+    """Short, because a socket's path must fit into 107 bytes."""
+    folder = Path(tempfile.mkdtemp(prefix="yr"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def settings_of(tiny_image):
+    def make(**changes) -> SandboxSettings:
+        return SandboxSettings(**{"image": tiny_image, "spares": 0, "timeout": 20.0, **changes})
+
+    return make
+
+
+@pytest.fixture
+def instance():
+    return f"test-{secrets.token_hex(6)}"
+
+
+@pytest.fixture
+def sandboxes_of(settings_of, run_dir, entropy, instance):
+    def make(**changes) -> DockerSandboxes:
+        return DockerSandboxes(settings_of(**changes), instance=instance, run_dir=run_dir, entropy=entropy)
+
+    return make
