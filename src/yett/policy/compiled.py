@@ -10,7 +10,7 @@ built on first use and never differ.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from typing import TypeVar
 
 from yett.action import (
     Action,
@@ -25,7 +25,7 @@ from yett.policy.approval import strictest_terms
 from yett.policy.engine import RoleLinks, Shard
 from yett.policy.explanation import Explanation, explain_rows
 from yett.policy.lint import LintFinding, lint_policy
-from yett.policy.roles import EVERYONE, agent_subject
+from yett.policy.roles import agent_subject
 from yett.policy.rules import Rule, RuleKind
 from yett.policy.self_tests import PolicyTest, TestResult, action_of, result_of
 from yett.policy.settings import PolicySettings
@@ -38,6 +38,9 @@ from yett.policy.wording import (
     next_step_of_question,
     reason_of,
 )
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
 
 _DECIDED_KINDS = frozenset({Kind.TOOL, Kind.HTTP})
 """An outbound request of a sandboxed program is decided under the tool that it is handed in as."""
@@ -66,7 +69,9 @@ class CompiledPolicy:
         self._wild: list[Rule] = []
         for rule in rules:
             self._index(rule)
-        self._shards: dict[tuple[str, str], Shard | None] = {}
+        self._links = RoleLinks({agent_subject(name): each for name, each in subjects.items()})
+        self._named: dict[tuple[str, str], frozenset[str]] = {}
+        self._shards: dict[tuple[str, str, frozenset[str]], Shard] = {}
 
     def decide(self, action: Action) -> Decision:
         """The verdict on an action. Never raises."""
@@ -79,7 +84,7 @@ class CompiledPolicy:
 
     def may_see(self, principal: Principal, tool: ToolDefinition) -> bool:
         """Whether any arguments could make this tool allowed or asked for this caller."""
-        shard = self._shard(tool) if principal.agent in self._subjects else None
+        shard = self._shard(tool, principal.agent)
         if shard is None:
             return False
         outcome = shard.decide(agent_subject(principal.agent), _BestCase(self._rules))
@@ -101,13 +106,13 @@ class CompiledPolicy:
         return lint_policy(self._source, self._rules, self._subjects)
 
     def _decide(self, action: Action) -> Decision:
-        subjects = self._subjects.get(action.principal.agent)
-        shard = self._shard(action.tool) if subjects is not None and action.kind in _DECIDED_KINDS else None
+        agent = action.principal.agent
+        shard = self._shard(action.tool, agent) if action.kind in _DECIDED_KINDS else None
         view = self._view(action)
-        if shard is None or subjects is None:
+        if shard is None:
             return self._denied("gate.no-match", NOTHING_OPENS, next_step_of_no_match((), action.name, view))
         call = _Call(self._rules, view)
-        outcome = shard.decide(agent_subject(action.principal.agent), call)
+        outcome = shard.decide(agent_subject(agent), call)
         if outcome.denied:
             rule = call.matched(RuleKind.DENY)[0]
             return self._denied(rule.id, reason_of(rule, action.name), next_step_of_denial(rule, action.name))
@@ -118,11 +123,7 @@ class CompiledPolicy:
             return Decision(
                 effect=Effect.ALLOW, rule=rule.id, reason=reason_of(rule, action.name), policy=self.digest
             )
-        openings = (
-            rule
-            for rule in self._rules_for(action.tool)
-            if not rule.kind.restricts and not subjects.isdisjoint(rule.subjects)
-        )
+        openings = [rule for rule in shard.rules if not rule.kind.restricts]
         step = next_step_of_no_match(openings, action.name, view)
         return self._denied("gate.no-match", NOTHING_OPENS, step)
 
@@ -159,21 +160,31 @@ class CompiledPolicy:
         found |= {rule.index: rule for rule in self._wild if rule.covers(tool)}
         return tuple(found[index] for index in sorted(found))
 
-    def _shard(self, tool: ToolDefinition) -> Shard | None:
+    def _shard(self, tool: ToolDefinition, agent: str) -> Shard | None:
+        """The enforcer for a tool and all callers of this agent's roles; None when no rule fits."""
+        subjects = self._subjects.get(agent)
+        if subjects is None:
+            return None
         key = (tool.name, tool.origin)
-        if key in self._shards:
-            return self._shards[key]
-        rules = self._rules_for(tool)
-        shard = Shard(rules, self._links) if rules else None
-        if len(self._shards) < self._settings.max_shards:
-            shard = self._shards.setdefault(key, shard)
+        named = self._named.get(key)
+        if named is None:
+            named = frozenset().union(*(rule.subjects for rule in self._rules_for(tool)))
+            self._named = self._room_in(self._named)
+            self._named[key] = named
+        concerned = subjects & named
+        if not concerned:
+            return None
+        shard = self._shards.get((*key, concerned))
+        if shard is None:
+            rules = [rule for rule in self._rules_for(tool) if not concerned.isdisjoint(rule.subjects)]
+            shard = Shard(rules, concerned, self._links)
+            self._shards = self._room_in(self._shards)
+            self._shards[*key, concerned] = shard
         return shard
 
-    @cached_property
-    def _links(self) -> RoleLinks:
-        named = {EVERYONE, *(subject for rule in self._rules for subject in rule.subjects)}
-        agents = {agent_subject(name): roles for name, roles in self._subjects.items()}
-        return RoleLinks(agents, sorted(named))
+    def _room_in(self, kept: dict[_K, _V]) -> dict[_K, _V]:
+        """What is kept, or nothing when that is at its limit. What is lost is built again."""
+        return kept if len(kept) < self._settings.max_shards else {}
 
 
 class _Call:

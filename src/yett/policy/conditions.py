@@ -28,10 +28,14 @@ class Condition:
 
     def truth(self, view: CallView) -> Truth:
         """Whether it holds for the call. Never raises."""
-        try:
-            return self._truth(self.subject.read(view))
-        except Exception:  # noqa: BLE001 - law 2: an error inside a condition is UNKNOWN
-            return Truth.UNKNOWN
+        known = view.truths.get(id(self))
+        if known is None:
+            try:
+                known = self._truth(self.subject.read(view))
+            except Exception:  # noqa: BLE001 - law 2: an error inside a condition is UNKNOWN
+                known = Truth.UNKNOWN
+            view.truths[id(self)] = known
+        return known
 
     def seen(self, view: CallView) -> JsonValue:
         """What it looks at, for explanations; None when there is nothing to show."""

@@ -1,36 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
 """pycasbin behind one door: which rules match a call, and whether the call is open or denied.
 
-One small enforcer a tool, built when the tool is first decided on. casbin's types, and its traps,
-stay in this file:
+One small enforcer a tool (and set of roles that its rules name), built when first decided on. casbin's
+types, and its traps, stay in this file:
 
 1. Rows are put into the model directly (`add_policy` is quadratic, the CSV adapter splits quotes).
 2. The matcher uses `g()` and one registered function over opaque row ids; no eval(), no keyMatch,
    globMatch, regexMatch or ipMatch, no literals that casbin would rewrite.
 3. The effect is allow-and-deny; `deny`, unlike `Deny`, is written by us and never by a file. casbin
    uses the first effect for every policy set, so all sets share it.
-4. Agents are linked directly to every role they have: links deeper than ten are not followed.
-5. The parsed matcher is kept for each thread: parsing costs more than deciding, and the evaluator
-   holds the row in hand while it works.
+4. `g()` looks roles up in a closed table: casbin does not follow links deeper than ten.
+5. casbin parses the matcher anew for each call and then walks its tree for each row, with the row in
+   hand kept in the evaluator. Ours is the same expression as a plain function: nothing is parsed,
+   and threads share nothing that changes.
 6. Logging is off: casbin would log requests.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import casbin
-from casbin.rbac.default_role_manager import RoleManager
+from casbin.rbac import RoleManager
 
 from yett.policy.rules import Rule, RuleKind
 
 _REQUEST = "sub, call"
 _POLICY = "sub, row, eft"
 _EFFECT = "some(where (p.eft == allow)) && !some(where (p.eft == deny))"
+_TOKENS = "r{0}_sub p{0}_sub r{0}_call p{0}_row"
 _SETS = {RuleKind.ALLOW: "", RuleKind.DENY: "", RuleKind.ASK: "2", RuleKind.ESCALATE: "3"}
 
 
@@ -56,54 +57,70 @@ class Outcome:
     escalated: bool
 
 
+class _Matcher:
+    """`g(r.sub, p.sub) && holds(r.call, p.row)` of one policy set, as casbin asks for it."""
+
+    __slots__ = ("_names", "g", "holds")
+
+    def __init__(self, suffix: str, functions: Mapping[str, Callable[..., bool]]) -> None:
+        self._names = tuple(_TOKENS.format(suffix).split())
+        self.g, self.holds = functions["g"], functions["holds"]
+
+    @staticmethod
+    def text(suffix: str) -> str:
+        """The expression that this stands for, as it is in the model."""
+        return "g({}, {}) && holds({}, {})".format(*_TOKENS.format(suffix).split())
+
+    def eval(self, values: Mapping[str, object]) -> bool:
+        """Whether one row matches; `values` are the request's and the row's."""
+        caller, subject, call, row = self._names
+        return self.g(values[caller], values[subject]) and self.holds(values[call], values[row])
+
+
 class _Enforcer(casbin.Enforcer):  # type: ignore[misc]  # casbin has no types
-    """casbin's enforcer with the parsed matcher kept, one for each thread (trap 5)."""
+    """casbin's enforcer with its matchers as plain functions (trap 5)."""
 
-    def __init__(self, model: casbin.Model) -> None:
-        self._kept = threading.local()
-        super().__init__(model)
-
-    def _get_expression(self, expr: str, functions: object = None) -> object:
-        kept: dict[str, object] = self._kept.__dict__
-        expression = kept.get(expr)
-        if expression is None:
-            expression = kept[expr] = super()._get_expression(expr, functions)
-        return expression
+    def _get_expression(self, expr: str, functions: Mapping[str, Callable[..., bool]]) -> object:
+        suffix = _SUFFIX_OF_MATCHER.get(expr)
+        if suffix is None:
+            raise ValueError(f"not one of our matchers: {expr}")
+        return _Matcher(suffix, functions)
 
 
-class RoleLinks:
-    """Who has which roles, in casbin's form. Built once and only read afterwards."""
+class RoleLinks(RoleManager):  # type: ignore[misc]  # casbin has no types
+    """Who has which roles, for casbin's `g()`: one look-up in what was closed at compile time.
 
-    def __init__(self, subjects: Mapping[str, frozenset[str]], named: Iterable[str]) -> None:
-        self.manager = RoleManager(10)
-        for subject, roles in subjects.items():
-            for role in sorted(roles):
-                self.manager.add_link(subject, role)
-        # casbin makes unknown names while it looks them up; made here, look-ups change nothing.
-        for name in named:
-            self.manager.add_link(name, name)
+    casbin's own manager follows links ten deep, and makes roles while it looks names up.
+    """
+
+    def __init__(self, subjects: Mapping[str, frozenset[str]]) -> None:
+        self._subjects = subjects
+
+    def has_link(self, name1: str, name2: str, *domain: str) -> bool:
+        """Whether `name1` is, or has the role, `name2`."""
+        del domain
+        return name2 in self._subjects.get(name1, ())
 
 
 class Shard:
-    """The rules of one tool."""
+    """The rules of one tool that concern callers with the same roles."""
 
-    def __init__(self, rules: tuple[Rule, ...], links: RoleLinks) -> None:
+    def __init__(self, rules: Sequence[Rule], subjects: frozenset[str], links: RoleLinks) -> None:
+        self.rules = rules
         model = casbin.Model()
         for suffix in ("", "2", "3"):
             model.add_def("r", f"r{suffix}", _REQUEST)
             model.add_def("p", f"p{suffix}", _POLICY)
             model.add_def("e", f"e{suffix}", _EFFECT.replace("p.eft", f"p{suffix}.eft"))
-            model.add_def(
-                "m", f"m{suffix}", f"g(r{suffix}.sub, p{suffix}.sub) && holds(r{suffix}.call, p{suffix}.row)"
-            )
+            model.add_def("m", f"m{suffix}", _Matcher.text(suffix))
         model.add_def("g", "g", "_, _")
         for rule in rules:
             effect = "deny" if rule.kind is RuleKind.DENY else "allow"
             rows = model["p"][f"p{_SETS[rule.kind]}"].policy
-            rows.extend([subject, str(rule.index), effect] for subject in sorted(rule.subjects))
+            rows.extend([subject, str(rule.index), effect] for subject in sorted(rule.subjects & subjects))
         self._enforcer = _Enforcer(model)
-        self._enforcer.rm_map["g"] = links.manager
-        model["g"]["g"].rm = links.manager
+        self._enforcer.rm_map["g"] = links
+        model["g"]["g"].rm = links
         self._enforcer.add_function("holds", _holds)
         self._sets = {
             suffix: self._enforcer.new_enforce_context(suffix)
@@ -120,16 +137,20 @@ class Shard:
             denied = not allowed and bool(row)
         if denied:
             return Outcome(allowed=False, denied=True, asked=False, escalated=False)
+        asked = self._in_set("2", subject, call)
         return Outcome(
             allowed=bool(allowed),
             denied=False,
-            asked=self._in_set("2", subject, call),
-            escalated=self._in_set("3", subject, call),
+            asked=asked,
+            escalated=(allowed or asked) and self._in_set("3", subject, call),
         )
 
     def _in_set(self, suffix: str, subject: str, call: Matching) -> bool:
         context = self._sets.get(suffix)
         return context is not None and self._enforcer.enforce(context, subject, call) is True
+
+
+_SUFFIX_OF_MATCHER = {_Matcher.text(suffix): suffix for suffix in ("", "2", "3")}
 
 
 def _holds(call: Matching, row: str) -> bool:

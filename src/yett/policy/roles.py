@@ -2,8 +2,8 @@
 """Roles: who is what, with inheritance closed at compile time.
 
 casbin walks role links only ten levels deep and then silently says no, so a long chain would drop a
-deny. Here every agent is linked directly to each role it has, however far away, and cycles and
-unknown roles are errors. Subjects carry their sort (`agent:`, `role:`, `all:`), so that an agent
+deny. Here each agent's roles are all found beforehand, however far away, and cycles and unknown roles
+are errors. Subjects carry their sort (`agent:`, `role:`, `all:`), so that an agent
 named like a role is never taken for it. Used by the compiler and the engine.
 """
 

@@ -20,7 +20,7 @@ class PolicySettings:
         max_url: characters of a URL that is still read.
         max_sql: characters of a SQL text that is still parsed.
         max_leaves: values of one call that `args.*` still looks at.
-        max_shards: enforcers that are kept, one a tool; further tools are built anew for each call.
+        max_shards: enforcers that are kept, one a tool and set of roles; then all are built anew.
     """
 
     max_rules: int = 20_000

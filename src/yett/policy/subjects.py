@@ -17,6 +17,7 @@ from yett.policy.complaint import Path, complaint, unknown_word
 from yett.policy.constraints.registry import CONSTRAINTS
 from yett.policy.facts.table import facts_of
 from yett.policy.settings import PolicySettings
+from yett.policy.truth import Truth
 
 
 class Missing(Enum):
@@ -65,13 +66,15 @@ class CallView:
     """One call as conditions see it.
 
     Made for each decision and never shared, so that facts are parsed once and calls never mix.
+    `truths` remembers conditions, by identity: they live as long as the policy.
     """
 
-    __slots__ = ("_facts", "_settings", "action", "attributes")
+    __slots__ = ("_facts", "_settings", "action", "attributes", "truths")
 
     def __init__(self, action: Action, attributes: Mapping[str, JsonValue], settings: PolicySettings) -> None:
         self.action = action
         self.attributes = attributes
+        self.truths: dict[int, Truth] = {}
         self._settings = settings
         self._facts: Facts | None = None
 
@@ -113,6 +116,8 @@ class Subject:
             OverflowError: more values than `max_leaves`.
         """
         if self.family == "args":
+            if len(self.keys) == 1 and not self.many:
+                return (view.action.arguments.get(self.keys[0], MISSING),)
             found = tuple(_walk(view.action.arguments, self.keys, view.max_leaves))
             return found if self.many else found[:1]
         if self.family == "agent":

@@ -23,14 +23,11 @@ def reason_of(rule: Rule, tool: str) -> str:
     """The rule's own `why`, or a sentence that names the rule and what it looks at."""
     if rule.why:
         return rule.why
-    verb = {
-        RuleKind.ALLOW: "allows",
-        RuleKind.ASK: "asks a person before",
-        RuleKind.DENY: "denies",
-        RuleKind.ESCALATE: "asks a person before",
-    }[rule.kind]
+    if rule.kind is RuleKind.ALLOW:
+        return f"The rule {rule.id} allows {tool}."
+    verb = "denies" if rule.kind is RuleKind.DENY else "asks a person before"
     subjects = sorted({each.subject.text for each in rule.conditions if _may_be_told(each)})
-    about = f" because of {', '.join(subjects)}" if subjects and rule.kind is not RuleKind.ALLOW else ""
+    about = f" because of {', '.join(subjects)}" if subjects else ""
     return f"The rule {rule.id} {verb} {tool}{about}."
 
 

@@ -55,6 +55,8 @@ def path_facts(arguments: JsonObject, limit: int) -> dict[str, JsonValue]:
 def _readable(text: str, limit: int) -> bool:
     if len(text) > limit or "\0" in text:
         return False
+    if text.isascii():
+        return True
     if any("\ud800" <= letter <= "\udfff" for letter in text):
         return False
     return unicodedata.is_normalized("NFC", text)
