@@ -189,10 +189,12 @@ class ToolDefinition:
     result_labels: frozenset[Label] = frozenset({UNTRUSTED})
     timeout: float = 60.0
 
-    @property
-    def digest(self) -> str:
-        """Identifies this definition, so that an approval for it dies when it changes."""
-        return digest_of(
+    digest: str = field(init=False, default="", compare=False)
+    """Identifies this definition, so that an approval for it dies when it changes."""
+
+    def __post_init__(self) -> None:
+        """Compute the digest once: it is used on the path of every call."""
+        digest = digest_of(
             {
                 "name": self.name,
                 "description": self.description,
@@ -203,6 +205,7 @@ class ToolDefinition:
                 "target": self.target,
             }
         )
+        object.__setattr__(self, "digest", digest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -233,6 +233,18 @@ class Tool(Protocol):
         ...
 
 
+class ToolSource(Protocol):
+    """Somewhere tools come from: the built-in ones, an upstream server."""
+
+    def definitions(self) -> tuple[ToolDefinition, ...]:
+        """The tools it serves at this moment."""
+        ...
+
+    async def run(self, call: Authorized) -> ToolResult:
+        """As `Execute.run`, for its own tools."""
+        ...
+
+
 class Audit(Protocol):
     """The log. Records keep the order in which they were handed over."""
 

@@ -168,8 +168,8 @@ def _carry(link: socket.socket, early: bytes) -> None:
     """Bytes both ways until either side ends."""
     _write(1, early)
     while True:
-        ready, _, _ = select.select([0, link], [], [])
-        if link in ready:
+        ready, _, _ = select.select([0, link.fileno()], [], [])
+        if link.fileno() in ready:
             data = link.recv(_CHUNK)
             if not data:
                 raise ShimError("the gateway is gone", EXIT_ENVIRONMENT)
