@@ -25,6 +25,8 @@ HELLO_DEADLINE = 15.0
 _CHUNK = 65536
 
 EXIT_OK, EXIT_CONFIGURATION, EXIT_ENVIRONMENT = 0, 2, 3
+EXIT_LOCKED = 75
+"""How a gateway ends that finds another one on its state folder (EX_TEMPFAIL of sysexits.h)."""
 
 
 class ShimError(Exception):
@@ -45,7 +47,7 @@ def main(arguments: list[str]) -> int:
     try:
         agent, configuration = _arguments(arguments)
         known = _credential(configuration, agent)
-        link = _connect(known)
+        link = open_line(known["socket"], known["configuration"])
         with link:
             early = _greet(link, agent, known["credential"])
             _carry(link, early)
@@ -99,18 +101,23 @@ def _credential(configuration: Path, agent: str) -> dict[str, str]:
         raise ShimError(f"can't use {path}: {error}", EXIT_CONFIGURATION) from None
 
 
-def _connect(known: dict[str, str]) -> socket.socket:
-    link = _try(known["socket"])
+def open_line(path: str, configuration: str) -> socket.socket:
+    """A connection to the gateway's socket at `path`; starts the gateway of `configuration` if none runs.
+
+    Raises:
+        ShimError: it can't be started, or does not listen within `START_DEADLINE`.
+    """
+    link = connect(path)
     if link is not None:
         return link
-    log = Path(known["socket"]).parent / "gateway.log"
+    log = Path(path).parent / "gateway.log"
     try:
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise ShimError(f"no gateway runs and none can be started: {error}", EXIT_ENVIRONMENT) from None
     with os.fdopen(descriptor, "ab") as output:
         gateway = subprocess.Popen(
-            [sys.executable, "-m", "yett", "gateway", "--config", known["configuration"]],
+            [sys.executable, "-m", "yett", "gateway", "--config", configuration],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -119,17 +126,18 @@ def _connect(known: dict[str, str]) -> socket.socket:
         )
     deadline = time.monotonic() + START_DEADLINE
     while time.monotonic() < deadline:
-        link = _try(known["socket"])
+        link = connect(path)
         if link is not None:
             return link
-        # Exit code 4 is "another gateway holds the lock": that one is about to listen.
-        if gateway.poll() not in {None, 0, 4}:
+        # Another gateway holds the lock: that one is about to listen.
+        if gateway.poll() not in {None, EXIT_LOCKED}:
             raise ShimError(f"the gateway did not start; the reason is at the end of {log}", EXIT_ENVIRONMENT)
         time.sleep(0.02)
     raise ShimError(f"the gateway did not start within {START_DEADLINE:.0f} s; see {log}", EXIT_ENVIRONMENT)
 
 
-def _try(path: str) -> socket.socket | None:
+def connect(path: str) -> socket.socket | None:
+    """A connection to a unix socket, or None when nobody listens."""
     link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         link.connect(path)

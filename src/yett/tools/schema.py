@@ -41,7 +41,8 @@ class SchemaCheck:
     def _compile(self, digest: str, schema: JsonObject) -> Any:
         base = validator_for(schema, default=Draft202012Validator)
         base.check_schema(schema)
-        compiled = extend(base, {"pattern": _pattern})(schema, registry=Registry())
+        linear: Any = extend(base, {"pattern": _pattern})  # type: ignore[no-untyped-call]
+        compiled = linear(schema, registry=Registry())
         if len(self._compiled) >= _CACHE_LIMIT:
             self._compiled.clear()
         self._compiled[digest] = compiled
@@ -56,13 +57,14 @@ def _pattern(_: Any, pattern: str, instance: object, __: object) -> Iterator[Val
 def _sentence(error: ValidationError) -> str:
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
     subject = f"`{place.lstrip('.')[:128]}`" if place else "The arguments"
-    wanted = error.validator_value
+    wanted: Any = error.validator_value
+    schema: Any = error.schema
     match error.validator:
         case "required" if isinstance(error.instance, dict):
             missing = ", ".join(f"`{name}`" for name in wanted if name not in error.instance)
             return f"{subject} must have {missing}."
         case "additionalProperties":
-            known = ", ".join(f"`{name}`" for name in sorted(error.schema.get("properties", {})))
+            known = ", ".join(f"`{name}`" for name in sorted(schema.get("properties", {})))
             return f"{subject} may have only {known or 'no keys'}."
         case "type":
             return f"{subject} must be of type {wanted if isinstance(wanted, str) else ' or '.join(wanted)}."
