@@ -59,7 +59,8 @@ def snippet(client: str, agent: str, configuration: Path) -> str:
             words = " ".join([command, *arguments])
             return (
                 f"Claude Code, in a shell:\nclaude mcp add yett -- {words}\n"
-                'and in .claude/settings.json: {"permissions": {"deny": ["Bash", "Write", "Edit", "WebFetch"]}}'
+                "and in .claude/settings.json:\n"
+                '{"permissions": {"deny": ["Bash", "Write", "Edit", "WebFetch"]}}'
             )
         case "cursor":
             return "Cursor, ~/.cursor/mcp.json (merge):\n" + _json({"mcpServers": {"yett": server}})
