@@ -10,6 +10,7 @@ from __future__ import annotations
 from yett.action import (
     Action,
     ApprovalRecord,
+    ApprovalState,
     Arrival,
     AuditRecord,
     Decision,
@@ -114,13 +115,13 @@ def ended(action: Action, outcome: Outcome, findings: tuple[Finding, ...] = ()) 
     return AuditRecord(event="outcome", action=action.id, fields=fields)
 
 
-def approval_moved(record: ApprovalRecord, previous: str, by: str) -> AuditRecord:
+def approval_moved(record: ApprovalRecord, previous: ApprovalState | None, by: str) -> AuditRecord:
     """A change of state of an approval record: who moved it, from what to what."""
     return AuditRecord(
         event="approval",
         fields={
             "approval": record.id,
-            "from": previous,
+            "from": previous.value if previous else None,
             "to": record.state.value,
             "by": by,
             "agent": record.agent,
