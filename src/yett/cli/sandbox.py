@@ -13,6 +13,7 @@ import typer
 
 from yett.action import digest_of
 from yett.cli import control
+from yett.cli.doctor import probe_sandbox
 from yett.cli.output import ConfigOption, JsonFlag, complain, print_json, say, table
 from yett.errors import ConfigurationError
 from yett.joining import sandbox_settings
@@ -21,7 +22,6 @@ from yett.sandbox.engine import Engine
 from yett.sandbox.images import build_tiny
 from yett.sandbox.pool import DockerSandboxes
 from yett.sandbox.settings import SandboxSettings
-from yett.sandbox.verify import verify_hardening
 from yett.world import SystemEntropy
 
 sandbox = typer.Typer(help="The containers that tools run in.", no_args_is_help=True)
@@ -90,7 +90,7 @@ async def _run(settings: SandboxSettings, instance: str, argv: tuple[str, ...]) 
 def status(*, as_json: JsonFlag = False, config: ConfigOption = None) -> None:
     """Start a container and read every control from inside. Exit 1 when one is not as it should be."""
     settings, instance = _settings(config)
-    checks = anyio.run(probe, settings, instance)
+    checks = anyio.run(probe_sandbox, settings, instance)
     if as_json:
         print_json(
             [{"control": c.control, "expected": c.expected, "seen": c.seen, "ok": c.ok} for c in checks]
