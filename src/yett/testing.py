@@ -26,7 +26,7 @@ from yett.action import (
     ToolDefinition,
     canonical_json,
 )
-from yett.errors import AuditUnavailable
+from yett.errors import AuditUnavailable, BadRequest
 
 
 class MemoryStore:
@@ -36,7 +36,11 @@ class MemoryStore:
         self._documents: dict[str, dict[str, bytes]] = {}
         self.fail_next: Exception | None = None
 
-    def _collection(self, name: str) -> dict[str, bytes]:
+    def _collection(self, name: str, key: str = "") -> dict[str, bytes]:
+        try:
+            key.encode()
+        except UnicodeEncodeError as problem:
+            raise BadRequest("This is no name of anything stored: it is not Unicode text.") from problem
         if self.fail_next is not None:
             error, self.fail_next = self.fail_next, None
             raise error
@@ -44,18 +48,18 @@ class MemoryStore:
 
     async def get(self, collection: str, key: str) -> JsonObject | None:
         """The document, or None."""
-        form = self._collection(collection).get(key)
+        form = self._collection(collection, key).get(key)
         return None if form is None else _parsed(form)
 
     async def put(self, collection: str, key: str, value: JsonObject) -> None:
         """Write the document, whatever was there."""
-        self._collection(collection)[key] = canonical_json(value)
+        self._collection(collection, key)[key] = canonical_json(value)
 
     async def swap(
         self, collection: str, key: str, expected: JsonObject | None, value: JsonObject | None
     ) -> bool:
         """Write `value` (None deletes) if and only if the document equals `expected`."""
-        documents = self._collection(collection)
+        documents = self._collection(collection, key)
         if documents.get(key) != (None if expected is None else canonical_json(expected)):
             return False
         if value is None:

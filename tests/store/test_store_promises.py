@@ -7,6 +7,7 @@ import anyio
 import pytest
 
 from yett.action import canonical_json
+from yett.errors import BadRequest
 
 pytestmark = pytest.mark.anyio
 
@@ -15,6 +16,13 @@ async def test_what_was_put_is_got_back(store):
     value = {"a": [1, 2.5, None, True, "é\u202e"], "b": {"c": ""}}
     await store.put("things", "k", value)
     assert await store.get("things", "k") == value
+
+
+async def test_a_key_that_is_not_unicode_is_refused(store):
+    with pytest.raises(BadRequest):
+        await store.get("things", "\ud800")
+    with pytest.raises(BadRequest):
+        await store.swap("things", "\ud800", None, {})
 
 
 async def test_a_missing_document_is_none(store):

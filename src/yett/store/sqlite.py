@@ -92,6 +92,7 @@ class SqliteStore:
 
     async def get(self, collection: str, key: str) -> JsonObject | None:
         """The document, or None."""
+        _check_key(collection, key)
         return await self._in_thread(lambda: self._get(collection, key))
 
     async def put(self, collection: str, key: str, value: JsonObject) -> None:
@@ -100,6 +101,7 @@ class SqliteStore:
         Raises:
             BadRequest: the document is over the limit or is not JSON.
         """
+        _check_key(collection, key)
         text = self._encode(value)
         await self._in_thread(lambda: self._put(collection, key, text))
 
@@ -110,6 +112,7 @@ class SqliteStore:
 
         Equality is equality of the canonical form, so `1` and `1.0` differ. Same errors as `put`.
         """
+        _check_key(collection, key)
         before = None if expected is None else self._encode(expected)
         after = None if value is None else self._encode(value)
         return await self._in_thread(lambda: self._swap(collection, key, before, after))
@@ -210,6 +213,13 @@ class SqliteStore:
             "SELECT key, value FROM documents WHERE collection = ? ORDER BY key", (collection,)
         )
         return tuple((str(key), _decode(str(text))) for key, text in rows)
+
+
+def _check_key(collection: str, key: str) -> None:
+    try:
+        f"{collection}{key}".encode()
+    except UnicodeEncodeError as problem:
+        raise BadRequest("This is no name of anything stored: it is not Unicode text.") from problem
 
 
 def _make_private(path: Path) -> None:
