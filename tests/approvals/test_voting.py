@@ -143,3 +143,14 @@ def test_one_denial_always_denies(votes):
     cast = [Vote(by=f"person:{n}", approve=approve, at=0) for n, approve in enumerate(votes)]
     denied = voting.tally(ApprovalTerms(), cast, {}) is ApprovalState.DENIED
     assert denied == (not all(votes))
+
+
+def test_one_name_over_two_roads_is_one_person():
+    votes = [yes("person:lee"), yes("operator:lee")]
+    assert voting.tally(ApprovalTerms(need=2), votes, {}) is ApprovalState.PENDING
+    assert voting.tally(ApprovalTerms(need=2), [*votes, yes("person:mo")], {}) is ApprovalState.APPROVED
+
+
+def test_no_vote_is_no_approval_whatever_the_number_needed():
+    for need in (-1, 0, 1):
+        assert voting.tally(ApprovalTerms(need=need), [], {}) is ApprovalState.PENDING

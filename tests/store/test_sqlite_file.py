@@ -145,6 +145,24 @@ async def test_a_lock_held_elsewhere_ends_the_wait_with_a_fault(tmp_path):
         assert await store.swap("a", "k", {"n": 1}, {"n": 3})
 
 
+async def test_a_swap_lost_to_another_connection_is_false_and_not_a_fault(tmp_path):
+    path = tmp_path / "state.db"
+    async with SqliteStore(path) as one, SqliteStore(path) as two:
+        await one.put("a", "k", {"n": 0})
+        won = []
+
+        async def count_up(store):
+            for _ in range(100):
+                now = await store.get("a", "k")
+                won.append(await store.swap("a", "k", now, {"n": now["n"] + 1}))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(count_up, one)
+            tasks.start_soon(count_up, two)
+        assert (await one.get("a", "k"))["n"] == sum(won)
+        assert len(won) == 200
+
+
 async def test_a_call_that_hangs_ends_at_its_deadline_and_later_calls_are_not_mixed_into_it(tmp_path):
     store = SqliteStore(tmp_path / "state.db", StoreSettings(deadline=0.2))
     async with store:
