@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ssl
 import threading
 from contextlib import contextmanager
@@ -69,11 +69,11 @@ def _handler(server):
             except OSError:
                 self.close_connection = True
 
-        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = handle_any
-
         def log_message(self, *args):
             pass
 
+    for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+        setattr(Handler, f"do_{method}", Handler.handle_any)
     return Handler
 
 
@@ -104,7 +104,7 @@ def serving(tls: ssl.SSLContext | None = None):
 
 def certificate(folder, *names):
     """A CA file and a server context whose certificate is for `names`."""
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test ca")])
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
 
@@ -115,8 +115,8 @@ def certificate(folder, *names):
             .issuer_name(subject)
             .public_key(public)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(hours=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
+            .not_valid_before(now - dt.timedelta(hours=1))
+            .not_valid_after(now + dt.timedelta(days=1))
         )
 
     ca = (
@@ -133,9 +133,7 @@ def certificate(folder, *names):
         )
         .sign(ca_key, hashes.SHA256())
     )  # fmt: skip
-    alternatives = [
-        x509.IPAddress(ip_address(n)) if n[0].isdigit() else x509.DNSName(n) for n in names
-    ]
+    alternatives = [x509.IPAddress(ip_address(n)) if n[0].isdigit() else x509.DNSName(n) for n in names]
     signed = (
         builder(key.public_key(), "leaf")
         .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)

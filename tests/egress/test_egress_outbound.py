@@ -91,9 +91,8 @@ async def test_a_certificate_for_another_name_is_refused(tmp_path):
 
 async def test_a_certificate_of_an_unknown_authority_is_refused(tmp_path):
     _, context = certificate(tmp_path, "127.0.0.1")
-    with serving(context) as server:
-        with pytest.raises(ExecutionError, match="certificate is not valid"):
-            await egress_to(server).send(get(server, url=f"https://127.0.0.1:{server.port}/"), AGENT)
+    with serving(context) as server, pytest.raises(ExecutionError, match="certificate is not valid"):
+        await egress_to(server).send(get(server, url=f"https://127.0.0.1:{server.port}/"), AGENT)
     assert server.seen == []
 
 
@@ -202,14 +201,15 @@ async def test_a_credential_is_added_at_the_edge_and_masked_in_what_comes_back(s
 
 
 async def test_a_credential_is_never_sent_in_clear_or_to_another_host(server):
-    rules = (EgressRule(host=f"a.test:{server.port}", private=True), EgressRule(host=f"127.0.0.1:{server.port}"))
+    rules = (
+        EgressRule(host=f"a.test:{server.port}", private=True),
+        EgressRule(host=f"127.0.0.1:{server.port}"),
+    )
     credentials = {
         f"a.test:{server.port}": EgressCredential(header="Authorization", value=Secret("Bearer s3cr3t")),
         "127.0.0.1": EgressCredential(header="Authorization", value=Secret("Bearer other-port")),
     }
-    egress = egress_to(
-        server, allow=rules, credentials=credentials, resolve=answering(a_test=["127.0.0.1"])
-    )
+    egress = egress_to(server, allow=rules, credentials=credentials, resolve=answering(a_test=["127.0.0.1"]))
     for host in ("a.test", "127.0.0.1"):
         await egress.send(get(server, url=f"http://{host}:{server.port}/"), AGENT)
         assert server.last.header("authorization") == []

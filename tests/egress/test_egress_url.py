@@ -97,7 +97,9 @@ def test_a_url_over_the_limit_is_refused_and_one_at_it_is_not():
         parse_url("https://a.example/a", limit=18)
 
 
-@given(st.text(max_size=60) | st.text(alphabet="htps:/@.%2e0x7f[]#?;\\aä1", max_size=60).map("http://".__add__))
+@given(
+    st.text(max_size=60) | st.text(alphabet="htps:/@.%2e0x7f[]#?;\\aä1", max_size=60).map("http://".__add__)
+)
 def test_every_text_is_refused_or_has_a_form_that_parses_to_itself(text):
     try:
         url = parse_url(text)
