@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Docker Engine API, each call in a worker thread, with a deadline and behind a circuit breaker.
+
+An engine can hang for minutes (a runtime that never answers is enough). Nothing here may hang with
+it: a call that misses its deadline is abandoned to its thread, whose socket has the same deadline,
+and for a while every further call is refused at once. The calls of a tool do not come here at all:
+they go down the container's own socket. `container.py`, `pool.py` and `images.py` are the callers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import anyio
+import anyio.to_thread
+import docker  # noqa: TID251  (this is the room)
+import requests
+from docker.errors import APIError, DockerException, NotFound  # noqa: TID251
+
+from yett.action import JsonObject
+from yett.errors import SandboxUnavailable
+from yett.sandbox.settings import SandboxSettings
+
+T = TypeVar("T")
+
+_WORKERS = 4
+_ADVICE = "See whether the container engine answers: `docker version`, then its log."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineFacts:
+    """What the engine says of itself. `userns` is true when container uids are mapped to others."""
+
+    version: str
+    api: tuple[int, int]
+    cgroup: str
+    runtimes: frozenset[str]
+    userns: bool
+    security: tuple[str, ...]
+
+    @property
+    def knows_cgroup_namespaces(self) -> bool:
+        """Whether a container may be asked for its own cgroup namespace (Engine 20.10)."""
+        return self.api >= (1, 41)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerState:
+    """Whether a container runs, and the pid of its PID 1 as the engine's host sees it."""
+
+    running: bool
+    pid: int
+
+
+class Engine:
+    """One engine. Safe to share between tasks."""
+
+    def __init__(self, settings: SandboxSettings) -> None:
+        """`settings.engine` names the socket; `engine_deadline` and `breaker_pause` bound each call."""
+        self._settings = settings
+        self._client: Any = None
+        self._facts: EngineFacts | None = None
+        self._workers: anyio.CapacityLimiter | None = None
+        self._refuse_until = 0.0
+
+    async def facts(self) -> EngineFacts:
+        """Version, runtimes and the rest; asked once."""
+        if self._facts is None:
+            self._facts = await self._call("info", _read_facts)
+        return self._facts
+
+    async def image_labels(self, image: str) -> Mapping[str, str] | None:
+        """The labels of an image, or None when the engine has no such image."""
+
+        def look(client: Any) -> Mapping[str, str] | None:
+            try:
+                found = client.inspect_image(image)
+            except NotFound:
+                return None
+            return dict(found["Config"].get("Labels") or {})
+
+        return await self._call("inspect image", look)
+
+    async def import_image(self, tar: bytes, *, repository: str, tag: str, changes: Sequence[str]) -> None:
+        """Make an image of one layer from a tar archive. `changes` are Dockerfile instructions."""
+        await self._call(
+            "import image",
+            lambda client: client.import_image_from_data(
+                tar, repository=repository, tag=tag, changes=list(changes)
+            ),
+        )
+
+    async def create(self, name: str, config: JsonObject) -> None:
+        """Create a container from the body of the Engine API's `ContainerCreate`.
+
+        Raises:
+            SandboxUnavailable: no such image, or any other fault.
+        """
+        await self._call("create container", lambda client: client.create_container_from_config(config, name))
+
+    async def start(self, name: str) -> None:
+        """Start a created container."""
+        await self._call("start container", lambda client: client.start(name))
+
+    async def state(self, name: str) -> ContainerState:
+        """How the container is."""
+        found = await self._call("inspect container", lambda client: client.inspect_container(name)["State"])
+        return ContainerState(running=bool(found["Running"]), pid=int(found["Pid"]))
+
+    async def remove(self, name: str) -> None:
+        """Kill and remove a container; one that is gone or going is fine."""
+
+        def remove(client: Any) -> None:
+            try:
+                client.remove_container(name, force=True, v=True)
+            except APIError as fault:
+                if fault.status_code not in {404, 409}:
+                    raise
+
+        await self._call("remove container", remove)
+
+    async def labelled(self, label: str) -> dict[str, Mapping[str, str]]:
+        """Containers, running or not, that carry a label: their ids and all their labels."""
+        found = await self._call(
+            "list containers", lambda client: client.containers(all=True, filters={"label": label})
+        )
+        return {c["Id"]: dict(c.get("Labels") or {}) for c in found}
+
+    async def aclose(self) -> None:
+        """Close idle connections."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    async def _call(self, what: str, function: Callable[[Any], T]) -> T:
+        if anyio.current_time() < self._refuse_until:
+            raise SandboxUnavailable(
+                f"{what}: the engine did not answer lately and is left alone for a moment", advice=_ADVICE
+            )
+        if self._workers is None:
+            self._workers = anyio.CapacityLimiter(_WORKERS)
+
+        def work() -> T:
+            if self._client is None:
+                self._client = docker.APIClient(
+                    base_url=self._settings.engine,
+                    version="auto",
+                    timeout=math.ceil(self._settings.engine_deadline),
+                )
+            return function(self._client)
+
+        try:
+            with anyio.fail_after(self._settings.engine_deadline):
+                return await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._workers)
+        except TimeoutError:
+            self._trip()
+            raise SandboxUnavailable(f"{what}: the engine did not answer in time", advice=_ADVICE) from None
+        except APIError as fault:
+            raise SandboxUnavailable(f"{what}: {fault.explanation or fault}", advice=_ADVICE) from fault
+        except (DockerException, requests.RequestException, OSError) as fault:
+            self._trip()
+            raise SandboxUnavailable(
+                f"{what}: no container engine answers ({fault})", advice=_ADVICE
+            ) from fault
+
+    def _trip(self) -> None:
+        self._refuse_until = anyio.current_time() + self._settings.breaker_pause
+
+
+def _read_facts(client: Any) -> EngineFacts:
+    info = client.info()
+    major, _, minor = str(client.api_version).partition(".")
+    security = tuple(str(option) for option in info.get("SecurityOptions") or ())
+    return EngineFacts(
+        version=str(info.get("ServerVersion", "")),
+        api=(int(major), int(minor)),
+        cgroup=str(info.get("CgroupVersion", "")),
+        runtimes=frozenset(info.get("Runtimes") or ()),
+        userns=any("name=userns" in option or "name=rootless" in option for option in security),
+        security=security,
+    )

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a container is made of: the body of `ContainerCreate`, with every control in one place. Pure.
+
+`container.py` sends it; `verify.py` looks from inside whether the kernel agrees. A control that is
+added here belongs there too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from yett.action import JsonObject, JsonValue
+from yett.sandbox.settings import SandboxSettings
+
+UID = 65534
+RUNNER = "/yett-runner"
+SOCKET = "/run/yett.sock"
+SECRET_VARIABLE = "YETT_HELLO"  # noqa: S105  (the name, not the secret)
+
+_CPU_PERIOD = 100_000
+
+
+def container_config(
+    settings: SandboxSettings,
+    *,
+    socket: str,
+    secret: str,
+    seccomp: str,
+    labels: Mapping[str, str],
+    private_cgroup_namespace: bool,
+) -> JsonObject:
+    """The body of `ContainerCreate`.
+
+    Args:
+        settings: limits and image.
+        socket: the path of the gateway's socket on the engine's host.
+        secret: what the runner says first.
+        seccomp: the profile as JSON text; the API takes the text and not a path.
+        labels: for the reaper.
+        private_cgroup_namespace: false for engines older than 20.10, which do not know it.
+    """
+    host: dict[str, JsonValue] = {
+        "NetworkMode": "none",
+        "ReadonlyRootfs": True,
+        "Privileged": False,
+        "CapDrop": ["ALL"],
+        "SecurityOpt": ["no-new-privileges:true", f"seccomp={seccomp}"],
+        "PidsLimit": settings.pids,
+        "Memory": settings.memory,
+        "MemorySwap": settings.memory,  # together: no swap
+        "CpuPeriod": _CPU_PERIOD,
+        "CpuQuota": max(1000, int(settings.cpus * _CPU_PERIOD)),
+        "CpuShares": 512,  # half of a host process's weight when the machine is busy
+        "IpcMode": "private",
+        "ShmSize": settings.shm_size,
+        # A resolv.conf of the host would name its DNS server even where there is no network.
+        "Dns": ["127.0.0.1"],
+        "LogConfig": {"Type": "none", "Config": {}},
+        "Tmpfs": _file_systems(settings),
+        "Ulimits": [
+            _ulimit("nofile", settings.open_files),
+            _ulimit("core", 0),
+            _ulimit("fsize", settings.file_size),
+        ],
+        "Mounts": [{"Type": "bind", "Source": socket, "Target": SOCKET, "ReadOnly": True}],
+        "Runtime": settings.runtime,
+        "RestartPolicy": {"Name": "no"},
+        "AutoRemove": True,  # whatever ends PID 1, the engine clears away what is left
+    }
+    if private_cgroup_namespace:
+        host["CgroupnsMode"] = "private"
+    return {
+        "Image": settings.image,
+        "Entrypoint": [RUNNER],
+        "Cmd": [SOCKET],
+        "User": f"{UID}:{UID}",
+        "WorkingDir": "/",
+        "Hostname": "sandbox",
+        "Env": [f"{SECRET_VARIABLE}={secret}"],
+        "Labels": dict(labels),
+        "Healthcheck": {"Test": ["NONE"]},
+        "HostConfig": host,
+    }
+
+
+def _file_systems(settings: SandboxSettings) -> dict[str, JsonValue]:
+    # uid and gid rather than mode: where the mount point exists in the image its mode wins.
+    # nr_inodes: without it a tmpfs holds millions of empty files.
+    owner = f"uid={UID},gid={UID}"
+    inodes = f"nr_inodes={settings.inodes}"
+    return {
+        "/workspace": f"rw,nosuid,nodev,exec,size={settings.work_size},{inodes},{owner},mode=0700",
+        "/tmp": f"rw,nosuid,nodev,noexec,size={settings.tmp_size},{inodes},{owner},mode=1777",  # noqa: S108
+    }
+
+
+def _ulimit(name: str, value: int) -> dict[str, JsonValue]:
+    return {"Name": name, "Soft": value, "Hard": value}
