@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3  # noqa: TID251  # this is the room that opens databases
+import sqlite3
 import stat
 import threading
 from collections.abc import Callable, Iterator
