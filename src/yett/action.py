@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
-JsonValue: TypeAlias = "None | bool | int | float | str | list[JsonValue] | dict[str, JsonValue]"
+JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 JsonObject: TypeAlias = dict[str, JsonValue]
 
 Label: TypeAlias = str
@@ -59,6 +59,7 @@ class Secret:
         return self._value
 
     def __repr__(self) -> str:
+        """Never the value."""
         return "***"
 
     __str__ = __repr__
@@ -121,7 +122,8 @@ class Principal:
 
     `roles` are the roles given directly in `yett.yaml`; inheritance is the policy's business.
     `session` is minted by the gate; `lineage` is the first session of the chain that this one
-    continues, so that a reconnect changes nothing that is bound to it. `attributes` come from the configuration, never from the caller.
+    continues, so that a reconnect changes nothing that is bound to it. `attributes` come from the
+    configuration, never from the caller.
     """
 
     agent: str
@@ -139,10 +141,13 @@ class Principal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ElicitationAnswer:
-    """A client's answer to a question of ours: the one-shot nonce it came with, and the choice."""
+    """A client's answer to a question of ours: the one-shot nonce it came with, and the choice.
+
+    `approve` is None when the client showed nobody anything (cancelled, declined, timed out).
+    """
 
     nonce: str
-    approve: bool
+    approve: bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,10 +189,12 @@ class ToolDefinition:
     result_labels: frozenset[Label] = frozenset({UNTRUSTED})
     timeout: float = 60.0
 
-    @property
-    def digest(self) -> str:
-        """Identifies this definition, so that an approval for it dies when it changes."""
-        return digest_of(
+    digest: str = field(init=False, default="", compare=False)
+    """Identifies this definition, so that an approval for it dies when it changes."""
+
+    def __post_init__(self) -> None:
+        """Compute the digest once: it is used on the path of every call."""
+        digest = digest_of(
             {
                 "name": self.name,
                 "description": self.description,
@@ -198,6 +205,7 @@ class ToolDefinition:
                 "target": self.target,
             }
         )
+        object.__setattr__(self, "digest", digest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,8 @@
     │   ├── ExecutionTimeout
     │   └── OutputTooLarge
     ├── EgressRefused            a request may not leave (its own text says why)
-    └── UpstreamError            an upstream MCP server failed or sent garbage
+    ├── UpstreamError            an upstream MCP server failed or sent garbage
+    └── BrokenRoom               our own fault: a room raised what it must not raise
 
 A denial is not an error: it is a `Decision`. Each error has two texts: `public()` is safe for the
 agent, `advice()` tells the operator what to do.
@@ -129,3 +130,9 @@ class UpstreamError(YettError):
     """An upstream MCP server failed, is gone, or sent something that is not MCP."""
 
     rule = "gate.upstream-failed"
+
+
+class BrokenRoom(YettError):
+    """A room raised what it must not raise. The log has the trace; the caller gets a denial."""
+
+    rule = "gate.internal-error"

@@ -155,15 +155,16 @@ class Redact(Protocol):
         """What the agent may see of a result, in every channel: content, structured, errors, meta."""
         ...
 
+    def logged(self, arguments: JsonObject) -> JsonObject:
+        """The arguments as they may stand in the log: every private entity masked, long text cut."""
+        ...
+
 
 class Approve(Protocol):
     """Durable approval records. Every change of state is durable when the method returns."""
 
-    async def propose(self, action: Action, decision: Decision) -> tuple[ApprovalRecord, bool]:
-        """The live record for this action (pending or approved), or a new pending one.
-
-        Returns the record and whether it is new.
-        """
+    async def propose(self, action: Action, decision: Decision) -> ApprovalRecord:
+        """The live record for this action (pending or approved), or a new pending one."""
         ...
 
     async def get(self, approval: str) -> ApprovalRecord | None:
@@ -229,6 +230,18 @@ class Tool(Protocol):
 
     async def run(self, call: Authorized) -> ToolResult:
         """As `Execute.run`."""
+        ...
+
+
+class ToolSource(Protocol):
+    """Somewhere tools come from: the built-in ones, an upstream server."""
+
+    def definitions(self) -> tuple[ToolDefinition, ...]:
+        """The tools it serves at this moment."""
+        ...
+
+    async def run(self, call: Authorized) -> ToolResult:
+        """As `Execute.run`, for its own tools."""
         ...
 
 

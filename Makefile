@@ -1,0 +1,49 @@
+# Yett: every target sets up what it needs and says what it does. The two to start with: demo, test.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+VENV := .venv
+PY := $(VENV)/bin/python
+PYTEST := $(PY) -m pytest
+
+.PHONY: help setup engine demo test lint coverage bench inspector e2e-openclaw lock clean
+
+help: ## this list
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/' | expand -t 16
+
+setup: ## virtual environment and package (seconds when nothing changed)
+	@sh scripts/setup.sh
+
+engine: setup ## a Docker engine that answers, the runner and the tiny image
+	@sh scripts/engine.sh
+	@$(VENV)/bin/yett sandbox build --quiet
+
+demo: engine ## the main job on real input, as a story in the terminal
+	@$(VENV)/bin/yett demo
+
+test: engine ## every test but the long suites; needs the engine (it is set up)
+	@$(PYTEST)
+
+lint: setup ## ruff, mypy strict, import contracts
+	@$(VENV)/bin/ruff format --check src tests benchmarks examples
+	@$(VENV)/bin/ruff check src tests benchmarks examples
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports --no-logo
+
+coverage: engine ## branch coverage of the tests
+	@$(VENV)/bin/coverage run -m pytest -q
+	@$(VENV)/bin/coverage combine -q && $(VENV)/bin/coverage report
+
+bench: engine ## latency and throughput against direct, side by side in one run
+	@$(PY) benchmarks/gateway.py
+
+inspector: engine ## the official Inspector CLI over stdio and HTTP, both eras (Node 22 from npm)
+	@sh tests/e2e/inspector.sh
+
+e2e-openclaw: engine ## the real OpenClaw from npm on a scripted model (about 1 GB; Node 24 from npm)
+	@sh tests/e2e/openclaw.sh
+
+lock: setup ## write constraints.txt from what is installed
+	@$(PY) -m pip freeze --exclude-editable | LC_ALL=C sort -f > constraints.txt
+
+clean: ## remove what the targets made in this folder
+	rm -rf $(VENV) .build .cache .coverage* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

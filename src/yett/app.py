@@ -1,0 +1,355 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The composition root: the only place that builds rooms and joins them.
+
+`open_app` takes a configuration and gives an `App`: everything behind the gate, ready for a server, a
+test or a command. It holds the lock of the state folder, so there is one gateway a folder. Nothing is
+decided here; a room that can't be built as configured fails the start (law 5).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from yett import __version__, evidence
+from yett.action import ApprovalRecord, ApprovalState, AuditRecord, JsonObject, ToolDefinition
+from yett.applied import BothRedact, InForce, read_in_force
+from yett.approvals.approvals import Approvals
+from yett.approvals.settings import ApprovalSettings
+from yett.audit.log import AuditLog
+from yett.builtin import Absent, builtin_tools
+from yett.config.load import Configuration
+from yett.config.secrets import SecretStore
+from yett.config.settings import Settings
+from yett.egress.outbound import Egress
+from yett.errors import ConfigurationError, EnvironmentFault
+from yett.identity.agents import Identity
+from yett.identity.credentials import Credentials
+from yett.identity.people import PeopleRegistry
+from yett.identity.sessions import SessionBook
+from yett.identity.settings import SessionSettings
+from yett.joining import (
+    audit_settings,
+    compile_rules,
+    egress_settings,
+    identity_settings,
+    people_settings,
+    redactor,
+    sandbox_settings,
+    upstream_specs,
+)
+from yett.pipeline import Pipeline, PipelineSettings, Rooms
+from yett.policy.compiled import CompiledPolicy
+from yett.policy.conjunction import Conjunction
+from yett.ports import Clock, Decide, Entropy, Outbound, Redact, Sandboxes, ToolSource
+from yett.privacy.vault import ClosedVault
+from yett.sandbox.pool import DockerSandboxes
+from yett.server.mcp_server import McpServer
+from yett.shim import EXIT_LOCKED
+from yett.store.sqlite import SqliteStore
+from yett.swap import SwapDecide, SwapOutbound, SwapRedact
+from yett.tools.toolbox import BuiltinTools, Toolbox
+from yett.upstreams.upstreams import Upstreams
+from yett.world import SystemClock, SystemEntropy
+
+log = structlog.get_logger("yett.app")
+
+HOLD_AUTO = 4.0
+"""Seconds a call is held for a person when the client's own time-out is unknown: under OpenAI's 5 s."""
+
+
+KEY_BYTES = 32
+
+
+class AlreadyRunning(EnvironmentFault):
+    """Another gateway holds this state folder."""
+
+    exit_code = EXIT_LOCKED
+
+
+@dataclass(slots=True, kw_only=True)
+class App:
+    """Everything behind the gate. Fields are the rooms; methods exchange what a reload may exchange."""
+
+    in_force: InForce
+    clock: Clock
+    entropy: Entropy
+    store: SqliteStore
+    audit: AuditLog
+    credentials: Credentials
+    people: PeopleRegistry
+    sessions: SessionBook
+    identity: Identity
+    approvals: Approvals
+    toolbox: Toolbox
+    policies: tuple[CompiledPolicy, ...]
+    decide: SwapDecide
+    redact: SwapRedact
+    outbound: SwapOutbound
+    sandboxes: DockerSandboxes | None
+    upstreams: Upstreams | None
+    pipeline: Pipeline
+    mcp: McpServer
+
+    @property
+    def settings(self) -> Settings:
+        """What is in force."""
+        return self.in_force.settings
+
+    async def enforce(self, in_force: InForce) -> None:
+        """Put other settings in force: everything is built and checked first, then exchanged at once.
+
+        Raises:
+            ConfigurationError: the new settings can't be enforced; nothing has changed.
+        """
+        policies = _policies(in_force, self.toolbox.all())
+        redact = _redact(in_force)
+        outbound = _outbound(in_force)
+        self.in_force = in_force
+        self.policies = policies
+        self.decide.current = _joined(policies)
+        self.redact.current = redact
+        self.outbound.current = outbound
+        self.identity.replace_settings(identity_settings(in_force.settings))
+        self.people.replace_settings(people_settings(in_force.settings))
+        await self.mcp.tools_changed()
+
+    async def system(self, what: str, **fields: str | int | float | bool | list[str] | None) -> None:
+        """Record something that happened to the gate itself."""
+        detail: JsonObject = {"what": what, **fields}  # type: ignore[dict-item]
+        await self.audit.commit(AuditRecord(event="system", fields=detail))
+
+
+@asynccontextmanager
+async def open_app(configuration: Configuration, *, serving: bool = True) -> AsyncIterator[App]:
+    """Build everything for a configuration.
+
+    Args:
+        configuration: as read from the file.
+        serving: False builds no sandboxes and no upstreams, for commands that only look or administer.
+
+    Raises:
+        AlreadyRunning: another process holds the state folder.
+        ConfigurationError: something configured can't be enforced.
+        EnvironmentFault: the machine lacks something.
+    """
+    async with AsyncExitStack() as stack:
+        state = configuration.state
+        _prepare(state)
+        stack.enter_context(_locked(state / "gateway.lock"))
+        in_force = read_in_force(configuration)
+        settings = in_force.settings
+        clock, entropy = SystemClock(), SystemEntropy()
+
+        audit = AuditLog(state / "audit", audit_settings(settings), clock)
+        lost = audit.open()
+        stack.callback(audit.close)
+        store = SqliteStore(state / "yett.db")
+        await store.open()
+        stack.push_async_callback(store.close)
+
+        sandboxes = None
+        if serving and settings.tools.shell is not None:
+            sandboxes = DockerSandboxes(
+                sandbox_settings(settings.tools.shell),
+                instance=_instance(state),
+                run_dir=_run_dir(state),
+                entropy=entropy,
+            )
+            await sandboxes.reap()
+            await stack.enter_async_context(sandboxes)
+
+        async def session_ended(session: str) -> None:
+            if sandboxes is not None:
+                await sandboxes.end(session)
+
+        credentials = Credentials(store, clock, entropy)
+        await credentials.load()
+        people = PeopleRegistry(people_settings(settings), credentials)
+        sessions = SessionBook(store, clock, entropy, idle_limit=settings.sessions.idle, on_end=session_ended)
+        await sessions.load()
+        if lost:
+            await sessions.mark_unclean()
+        identity = Identity(identity_settings(settings), credentials, sessions, clock)
+
+        async def approval_moved(record: ApprovalRecord, previous: str, by: str) -> None:
+            await audit.commit(evidence.approval_moved(record, previous, by))
+
+        approvals = Approvals(
+            store,
+            clock,
+            entropy,
+            LogNotify(),
+            ApprovalSettings(pending_per_agent=settings.approvals.max_pending),
+            approval_moved,
+        )
+        await approvals.recover()
+
+        outbound = SwapOutbound(_outbound(in_force))
+        upstreams = None
+        if serving and settings.upstreams:
+            upstreams = Upstreams(upstream_specs(settings, _secrets(configuration)))
+            await stack.enter_async_context(upstreams)
+        late: list[Pipeline] = []
+        available: Sandboxes = sandboxes or Absent(configuration.path)
+        tools = builtin_tools(
+            in_force.applied,
+            sandboxes=available,
+            outbound=outbound,
+            gate=lambda: late[0],
+            approve=approvals,
+        )
+        sources: tuple[ToolSource, ...] = (BuiltinTools(tools),)
+        if upstreams is not None:
+            sources += (upstreams,)
+        toolbox = Toolbox(sources)
+
+        policies = _policies(in_force, toolbox.all())
+        decide = SwapDecide(_joined(policies))
+        redact = SwapRedact(_redact(in_force))
+        hold = HOLD_AUTO if settings.approvals.hold == "auto" else settings.approvals.hold
+        rooms = Rooms(
+            identify=identity,
+            sessions=sessions,
+            catalog=toolbox,
+            vault=ClosedVault(),
+            decide=decide,
+            redact=redact,
+            approve=approvals,
+            execute=toolbox,
+            audit=audit,
+            clock=clock,
+            entropy=entropy,
+        )
+        pipeline = Pipeline(rooms, PipelineSettings(hold=hold))
+        late.append(pipeline)
+        mcp = McpServer(
+            gate=pipeline,
+            identify=identity,
+            catalog=toolbox,
+            decide=decide,
+            state_key=_key(state / "request-state.key"),
+            version=__version__,
+        )
+        yield App(
+            in_force=in_force,
+            clock=clock,
+            entropy=entropy,
+            store=store,
+            audit=audit,
+            credentials=credentials,
+            people=people,
+            sessions=sessions,
+            identity=identity,
+            approvals=approvals,
+            toolbox=toolbox,
+            policies=policies,
+            decide=decide,
+            redact=redact,
+            outbound=outbound,
+            sandboxes=sandboxes,
+            upstreams=upstreams,
+            pipeline=pipeline,
+            mcp=mcp,
+        )
+
+
+class LogNotify:
+    """Tells the operator's log that something waits (`ports.Notify`)."""
+
+    def approval_pending(self, record: ApprovalRecord) -> None:
+        """One line, without arguments."""
+        log.info(
+            "approval pending", approval=record.id, agent=record.agent, tool=record.tool, rule=record.rule
+        )
+
+
+def _policies(in_force: InForce, tools: tuple[ToolDefinition, ...]) -> tuple[CompiledPolicy, ...]:
+    """The rules of every configuration that binds; lint errors and failed tests refuse them."""
+    policies = tuple(compile_rules(configuration, tools) for configuration in in_force.configurations)
+    for policy in policies:
+        wrong = [f"{f.rule}: {f.message}" for f in policy.lint() if f.severity.value == "error"]
+        wrong += [f"test {r.number}: expected {r.expected.value}" for r in policy.run_tests() if not r.passed]
+        if wrong:
+            raise ConfigurationError(
+                f"the rules contradict themselves: {wrong[0]}", advice="yett policy lint; yett policy test"
+            )
+    return policies
+
+
+def _joined(policies: tuple[CompiledPolicy, ...]) -> Decide:
+    return policies[0] if len(policies) == 1 else Conjunction(policies)
+
+
+def _redact(in_force: InForce) -> Redact:
+    key = _key(in_force.applied.state / "fingerprint.key")
+    first, *rest = (redactor(configuration.settings, key) for configuration in in_force.configurations)
+    return BothRedact(first, rest[0]) if rest else first
+
+
+def _outbound(in_force: InForce) -> Outbound:
+    return Egress(egress_settings(in_force.settings, _secrets(in_force.applied)))
+
+
+def _secrets(configuration: Configuration) -> SecretStore:
+    return SecretStore(configuration.path.parent / "secrets")
+
+
+def _prepare(state: Path) -> None:
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if state.stat().st_mode & 0o077:
+            raise EnvironmentFault(f"others can look into {state}", advice=f"chmod 700 {state}")
+    except OSError as error:
+        raise EnvironmentFault(f"can't use the state folder {state}: {error.strerror}") from error
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the state folder for as long as this process lives; the kernel lets go when it dies."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AlreadyRunning(f"another gateway holds {path.parent}") from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _key(path: Path) -> bytes:
+    """32 random bytes that survive restarts, readable by this user alone."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        key = path.read_bytes()
+        if len(key) != KEY_BYTES:
+            raise EnvironmentFault(
+                f"{path} is not a key of this gate", advice=f"remove it: rm {path}"
+            ) from None
+        return key
+    with os.fdopen(descriptor, "wb") as file:
+        key = os.urandom(KEY_BYTES)
+        file.write(key)
+        file.flush()
+        os.fsync(file.fileno())
+    return key
+
+
+def _instance(state: Path) -> str:
+    """Names this state folder to the container engine, also after a restart."""
+    return hashlib.sha256(str(state.resolve()).encode()).hexdigest()[:16]
+
+
+def _run_dir(state: Path) -> Path:
+    """Where sandbox sockets live: short, because the kernel takes 107 bytes; ours alone."""
+    base = Path("/run") if os.access("/run", os.W_OK) else Path(f"/tmp/yett-{os.getuid()}")  # noqa: S108
+    return base / f"yett-{_instance(state)}"

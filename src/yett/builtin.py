@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which built-in tools a configuration serves. A tool whose section is absent is absent, never faked.
+
+Called by `app.py` with real rooms, and by commands that only need the definitions with none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from yett.action import Principal, ToolDefinition
+from yett.config.load import Configuration
+from yett.errors import SandboxUnavailable
+from yett.joining import sql_tool
+from yett.ports import Approve, Gate, HttpRequest, HttpResponse, Outbound, Sandbox, Sandboxes, Tool
+from yett.tools.approval_status import DEFINITION as APPROVAL_STATUS
+from yett.tools.approval_status import ApprovalStatus
+from yett.tools.files import FileList, FileRead, FileWrite
+from yett.tools.http_request import HttpRequestSettings, HttpRequestTool
+from yett.tools.shell import ShellRun
+
+
+def builtin_tools(
+    configuration: Configuration,
+    *,
+    sandboxes: Sandboxes,
+    outbound: Outbound,
+    gate: Callable[[], Gate],
+    approve: Approve | None = None,
+) -> tuple[Tool, ...]:
+    """The tools of `tools:`; `approval_status` too when there is someone to approve."""
+    wanted = configuration.settings.tools
+    tools: list[Tool] = []
+    if wanted.shell is not None:
+        tools.append(ShellRun(sandboxes, timeout=wanted.shell.timeout, output_limit=wanted.shell.output))
+        tools += [FileRead(sandboxes), FileWrite(sandboxes), FileList(sandboxes)]
+    if wanted.http is not None:
+        limits = HttpRequestSettings(
+            timeout=wanted.http.timeout,
+            timeout_max=max(wanted.http.timeout, HttpRequestSettings().timeout_max),
+            redirects=wanted.http.max_redirects,
+            redirects_max=max(wanted.http.max_redirects, HttpRequestSettings().redirects_max),
+            response_bytes=wanted.http.max_response,
+        )
+        tools.append(HttpRequestTool(outbound, gate, limits))
+    sql = sql_tool(configuration.settings, configuration.path.parent)
+    if sql is not None:
+        tools.append(sql)
+    if approve is not None:
+        tools.append(ApprovalStatus(approve, gate))
+    return tuple(tools)
+
+
+def listed_tools(configuration: Configuration) -> tuple[ToolDefinition, ...]:
+    """The definitions alone; upstream tools are known only to a running gateway."""
+    absent = Absent(configuration.path)
+    tools = builtin_tools(configuration, sandboxes=absent, outbound=absent, gate=absent.gate)
+    return (*(tool.definition for tool in tools), APPROVAL_STATUS)
+
+
+class Absent:
+    """Sandboxes and a way out that are not there: whoever asks is told so."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @asynccontextmanager
+    async def lease(self, session: str) -> AsyncIterator[Sandbox]:
+        """There is none."""
+        raise SandboxUnavailable(f"this process serves no sandbox (session {session})")
+        yield
+
+    async def end(self, session: str) -> None:
+        """There is nothing to end."""
+
+    async def send(self, request: HttpRequest, principal: Principal) -> HttpResponse:
+        """There is no way out."""
+        raise SandboxUnavailable(f"this process sends nothing ({request.method} for {principal.agent})")
+
+    def gate(self) -> Gate:
+        """There is no gate."""
+        raise SandboxUnavailable("this process has no gate")

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`yett gateway`, `yett status`, and the help text of `yett serve`."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Annotated
+
+import anyio
+import structlog
+import typer
+
+from yett.cli import control
+from yett.cli.output import ConfigOption, JsonFlag, print_json, say
+from yett.errors import BrokenRoom
+
+
+def gateway(
+    *,
+    stop: Annotated[bool, typer.Option("--stop", help="Stop the running gateway.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Run the gateway in the foreground. Shims start one by themselves when none runs."""
+    known = control.configuration(config)
+    if stop:
+        if not control.running(known):
+            say("No gateway runs on this state folder.")
+            return
+        control.ask(known, "stop")
+        say("The gateway stops.")
+        return
+    from yett.gateway import serve as serve_gateway  # noqa: PLC0415 - seconds of imports that other commands spare
+
+    log_to_stderr()
+    anyio.run(serve_gateway, known, backend_options={"use_uvloop": True})
+
+
+def log_to_stderr() -> None:
+    """Logs are JSON lines on stderr; stdout belongs to MCP and to answers."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def serve(
+    agent: Annotated[str, typer.Option("--agent", help="Which agent of yett.yaml this client is.")],
+    config: ConfigOption = None,
+) -> None:
+    """MCP over stdio for one client: what a desktop client starts (`yett setup CLIENT` prints how)."""
+    del agent, config  # cli.main hands `serve` to yett.shim before this module is imported
+    raise BrokenRoom("serve is handled before the command line is built")
+
+
+def status(*, as_json: JsonFlag = False, config: ConfigOption = None) -> None:
+    """What the running gateway serves, and whether its file waits for `yett policy apply`."""
+    known = control.configuration(config)
+    if not control.running(known):
+        say("No gateway runs on this state folder. The next client starts one; or: yett gateway")
+        raise typer.Exit(1)
+    found = control.ask(known, "status")
+    if as_json or not isinstance(found, dict):
+        print_json(found)
+        return
+    tools = found.get("tools")
+    say(f"yett {found['version']} on {found['state']}")
+    say(f"configuration {found['configuration']}, applied {str(found['applied'])[:12]}")
+    if found.get("waits_for_apply"):
+        say("The file differs from what is applied: both bind, the stricter wins. Then: yett policy apply")
+    say(f"tools: {', '.join(map(str, tools)) if isinstance(tools, list) else '-'}")

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`yett init`: look at the machine, then write a small safe `yett.yaml`.
+
+Without a container engine the file has no sandbox tools: they are absent, never run on the host.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+import typer
+
+from yett.cli.output import ConfigOption, say
+from yett.cli.sandbox import cache_folder
+from yett.config.load import configuration_path, parse
+from yett.errors import ConfigurationError, EnvironmentFault
+from yett.sandbox.engine import Engine
+from yett.sandbox.images import build_tiny
+from yett.sandbox.settings import SandboxSettings
+
+HEAD = """\
+# Yett: the gate between an agent and its tools. Every key: docs/configuration.md
+# An edited file only makes things stricter until you say: yett policy apply
+version: 1
+{state}
+agents:
+  {agent}: {{ roles: [developer] }}        # its credential: yett agents add {agent}
+
+roles:
+  developer: {{}}
+
+# No rule, no call. deny > ask > allow. Why a call is decided as it is: yett policy explain --as {agent} TOOL ARGS
+rules:
+"""
+
+SANDBOX_RULES = """\
+  - id: run-in-sandbox
+    allow: shell_run                      # in a container without network, thrown away with its session
+    to: developer
+  - id: use-workspace
+    allow: [file_read, file_write, file_list]
+    to: developer
+    when: { args.path: { under: /workspace } }
+  - id: keep-credentials
+    deny: file_*
+    to: "*"
+    when: { args.path: { match: ["**/.env", "**/.ssh/**", "**/.aws/**", "**/*.pem"] } }
+    why: Files like this hold credentials.
+"""
+
+HTTP_RULES = """\
+  - id: fetch
+    allow: http_request                   # only inside the wall of `egress.allow`, which is empty yet
+    to: developer
+    when: { http.method: [GET, HEAD] }
+  - id: send
+    ask: http_request
+    to: developer
+    when: { http.method: [POST, PUT, PATCH, DELETE] }
+    approval: { need: 1, expires: 10m }
+"""
+
+TESTS = """\
+tests:                                    # run at every load; a file whose tests fail is not taken
+"""
+
+SANDBOX_TESTS = """\
+  - {{ as: {agent}, call: file_read, args: {{ path: /workspace/notes.txt }}, expect: allow }}
+  - {{ as: {agent}, call: file_read, args: {{ path: /workspace/../etc/passwd }}, expect: deny }}
+  - {{ as: {agent}, call: file_read, args: {{ path: /workspace/.env }}, expect: deny, rule: keep-credentials }}
+"""
+
+HTTP_TESTS = """\
+  - {{ as: {agent}, call: http_request, args: {{ url: "https://example.com/", method: POST }}, expect: ask }}
+"""
+
+TOOLS = """\
+tools:
+{shell}
+  http: {{}}
+
+egress:
+  allow: []                               # as: [api.github.com, {{ host: "*.acme.com", methods: [GET] }}]
+"""
+
+
+def init(
+    agent: Annotated[str, typer.Option("--agent", help="The first agent's name.")] = "my-agent",
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Write over an existing file.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Look at the machine and write a small safe yett.yaml."""
+    path = configuration_path(config)
+    if path.exists() and not force:
+        raise ConfigurationError(f"{path} exists", advice="keep it, or write over it with --force")
+    reason = anyio.run(sandbox_obstacle)
+    say("Container engine: " + ("answers; the sandbox image is there." if not reason else reason))
+    text = render(agent, sandbox=not reason, reason=reason, own_state=config is not None)
+    parse(text, path)  # what this writes must load
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    say(f"Wrote {path}.")
+    option = f" --config {path}" if config else ""
+    say("Next:")
+    say(f"  yett agents add {agent}{option}")
+    say(
+        f"  yett setup claude-code --agent {agent}{option}     (or: openclaw, claude-desktop, cursor, vscode)"
+    )
+    say(f"  yett doctor{option}")
+
+
+def render(agent: str, *, sandbox: bool, reason: str, own_state: bool = False) -> str:
+    """The file for a machine with or without a usable engine."""
+    shell = "  shell: { image: yett/tiny }" if sandbox else f"  # shell: absent: {reason.splitlines()[0]}"
+    state = "\nstate: state                              # beside this file\n" if own_state else ""
+    parts = [
+        HEAD.format(agent=agent, state=state),
+        SANDBOX_RULES if sandbox else "",
+        HTTP_RULES,
+        "\n",
+        TESTS,
+        SANDBOX_TESTS.format(agent=agent) if sandbox else "",
+        HTTP_TESTS.format(agent=agent),
+        "\n",
+        TOOLS.format(shell=shell),
+    ]
+    return "".join(parts)
+
+
+async def sandbox_obstacle() -> str:
+    """Why shell and file tools can't be served here, in one sentence; empty when they can."""
+    engine = Engine(SandboxSettings())
+    try:
+        await build_tiny(engine, cache=cache_folder())
+    except EnvironmentFault as error:
+        return f"{error} Shell and file tools are left out."
+    finally:
+        await engine.aclose()
+    return ""

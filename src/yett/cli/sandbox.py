@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`yett sandbox`: build the image that needs no registry, and run a command in it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+import typer
+
+from yett.action import digest_of
+from yett.cli import control
+from yett.cli.doctor import probe_sandbox
+from yett.cli.output import ConfigOption, JsonFlag, complain, print_json, say, table
+from yett.errors import ConfigurationError
+from yett.joining import sandbox_settings
+from yett.ports import Command
+from yett.sandbox.engine import Engine
+from yett.sandbox.images import build_tiny
+from yett.sandbox.pool import DockerSandboxes
+from yett.sandbox.settings import SandboxSettings
+from yett.world import SystemEntropy
+
+sandbox = typer.Typer(help="The containers that tools run in.", no_args_is_help=True)
+
+
+def cache_folder() -> Path:
+    """Where the compiled runner is kept."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "yett"
+
+
+@sandbox.command("build")
+def build(
+    *, quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing when it is there.")] = False
+) -> None:
+    """Compile the runner and build the image yett/tiny, without any registry."""
+    name, new = anyio.run(_build)
+    if new:
+        say(f"Built {name}.")
+    elif not quiet:
+        say(f"{name} is there and current.")
+
+
+async def _build() -> tuple[str, bool]:
+    engine = Engine(SandboxSettings())
+    try:
+        return await build_tiny(engine, cache=cache_folder())
+    finally:
+        await engine.aclose()
+
+
+def _settings(config: str | None) -> tuple[SandboxSettings, str]:
+    known = control.configuration(config)
+    if known.settings.tools.shell is None:
+        raise ConfigurationError("yett.yaml has no `tools.shell`", advice="yett init writes one")
+    return sandbox_settings(known.settings.tools.shell), digest_of(f"cli {known.state}")[:16]
+
+
+@sandbox.command("run")
+def run(
+    argv: Annotated[list[str], typer.Argument(help="The program and its arguments, after --.")],
+    config: ConfigOption = None,
+) -> None:
+    """Run a program in a fresh container with the configured limits; its exit code is this one's."""
+    settings, instance = _settings(config)
+    raise typer.Exit(anyio.run(_run, settings, instance, tuple(argv)))
+
+
+async def _run(settings: SandboxSettings, instance: str, argv: tuple[str, ...]) -> int:
+    run_dir = Path(f"/tmp/yett-{os.getpid()}")  # noqa: S108 - a short path for sockets; made 0700 by the pool
+    async with DockerSandboxes(settings, instance=instance, run_dir=run_dir, entropy=SystemEntropy()) as pool:
+        async with pool.lease("cli") as box:
+            ended = await box.run(
+                Command(argv=argv, timeout=settings.timeout, output_limit=settings.output_limit)
+            )
+    run_dir.rmdir()
+    sys.stdout.buffer.write(ended.stdout)
+    sys.stderr.buffer.write(ended.stderr)
+    if ended.timed_out:
+        complain(f"it did not end within {settings.timeout:.0f} s and was killed")
+        return 124
+    return ended.exit_code if ended.exit_code is not None else 128 + (ended.signal or 0)
+
+
+@sandbox.command("status")
+def status(*, as_json: JsonFlag = False, config: ConfigOption = None) -> None:
+    """Start a container and read every control from inside. Exit 1 when one is not as it should be."""
+    settings, instance = _settings(config)
+    checks = anyio.run(probe_sandbox, settings, instance)
+    if as_json:
+        print_json(
+            [{"control": c.control, "expected": c.expected, "seen": c.seen, "ok": c.ok} for c in checks]
+        )
+    else:
+        table(
+            ["CONTROL", "EXPECTED", "SEEN", ""],
+            [[c.control, c.expected, c.seen, "ok" if c.ok else "WRONG"] for c in checks],
+        )
+    if not all(c.ok for c in checks):
+        raise typer.Exit(1)

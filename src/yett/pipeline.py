@@ -1,0 +1,317 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One tool call, from first byte to last. READ THIS FIRST.
+
+    receive -> identify -> decide -> redact -> approve -> execute -> redact -> reply
+
+The order is fixed here and nowhere else; rooms implement steps and never add one. The rules:
+
+1. Every way out has written an audit record, and nothing runs before its intent is durable.
+2. No match, no identity, no schema fit, no readable log: denied.
+3. What was decided on is what is shown is what runs: if redaction changed the arguments, policy
+   decides again on the changed ones and the stricter verdict counts.
+4. An approval is spent before the intent is written, once, and only if policy still asks no more.
+5. A denial is a value. Exceptions mean that the world is broken, and end as a denial here.
+
+Called by the server and by every room that lets bytes pass. It imports nouns, errors and ports only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import anyio
+import structlog
+
+from yett import denial, evidence
+from yett.action import (
+    Action,
+    ApprovalRecord,
+    ApprovalState,
+    Arrival,
+    AuditRecord,
+    Authorized,
+    Decision,
+    Effect,
+    ElicitationAnswer,
+    Finding,
+    Outcome,
+    Question,
+    Reply,
+    Request,
+    Status,
+    ToolResult,
+    canonical_json,
+)
+from yett.errors import (
+    AuditUnavailable,
+    BadRequest,
+    BrokenRoom,
+    ExecutionTimeout,
+    UnknownTool,
+    YettError,
+)
+from yett.ports import (
+    Approve,
+    Audit,
+    Catalog,
+    Clock,
+    Decide,
+    Dialogue,
+    Entropy,
+    Execute,
+    Identify,
+    Redact,
+    Sessions,
+    Vault,
+)
+
+log = structlog.get_logger("yett.pipeline")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rooms:
+    """The steps' implementations, joined by `app.py`."""
+
+    identify: Identify
+    sessions: Sessions
+    catalog: Catalog
+    vault: Vault
+    decide: Decide
+    redact: Redact
+    approve: Approve
+    execute: Execute
+    audit: Audit
+    clock: Clock
+    entropy: Entropy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineSettings:
+    """Waits of the pipeline itself, in seconds.
+
+    `hold` is how long a call waits for a person before it is answered as pending; `grace` is what an
+    executor gets on top of the tool's own timeout; `cleanup` bounds the work after a cancelled call.
+    """
+
+    hold: float = 4.0
+    grace: float = 15.0
+    cleanup: float = 10.0
+
+
+class Pipeline:
+    """The gate (`ports.Gate`)."""
+
+    def __init__(self, rooms: Rooms, settings: PipelineSettings) -> None:
+        self._rooms = rooms
+        self._settings = settings
+
+    async def refuse(self, arrival: Arrival, rule: str, reason: str) -> None:
+        """Record a message that was refused before it could become a request."""
+        await self._rooms.audit.commit(evidence.refusal(arrival, rule, reason))
+
+    async def pass_(self, request: Request, dialogue: Dialogue | None = None) -> Reply:
+        """Take one request from first byte to last. See `ports.Gate`."""
+        action_id = self._rooms.entropy.id("act")
+        try:
+            return await self._steps(request, dialogue, action_id)
+        except AuditUnavailable as error:
+            return Reply(result=denial.failed(error.rule, error.public(), action_id), action=action_id)
+        except YettError as error:
+            return await self._refused(request, error, action_id)
+        except Exception:  # law 2: whatever breaks in a room ends as a denial
+            log.exception("a room broke before anything ran", action=action_id, tool=request.name)
+            return await self._refused(request, BrokenRoom("The gate failed to decide on this."), action_id)
+
+    async def _steps(self, request: Request, dialogue: Dialogue | None, action_id: str) -> Reply:
+        action = await self._receive(request, action_id)
+        action, decision, findings = self._decide(action, resumed=request.resumes is not None)
+        logged = self._rooms.redact.logged(action.arguments)
+        decided = evidence.decided(action, decision, findings, logged)
+        if decision.effect is Effect.DENY:
+            await self._rooms.audit.commit(decided)
+            return Reply(result=denial.denied(decision, action.id), action=action.id)
+        if decision.effect is Effect.ALLOW:
+            return await self._run(action, decision, None, decided)
+        await self._rooms.audit.commit(decided)
+        return await self._approve(action, decision, request, dialogue)
+
+    async def _receive(self, request: Request, action_id: str) -> Action:
+        """Receive and identify: an action, or a CallerError."""
+        rooms = self._rooms
+        principal = request.principal or await rooms.identify.identify(request.arrival)
+        tool = rooms.catalog.find(request.name)
+        if tool is None or not rooms.decide.may_see(principal, tool):
+            # One answer for "is not there" and "not for you": the list already shows what there is.
+            raise UnknownTool(f"There is no tool {request.name[:128]!r} for this agent.")
+        arguments = rooms.vault.resolve(request.arguments, principal)
+        if problem := rooms.catalog.problem(tool, arguments):
+            raise BadRequest(problem)
+        return Action(
+            id=action_id,
+            kind=request.kind,
+            tool=tool,
+            arguments=arguments,
+            principal=principal,
+            received_at=rooms.clock.now(),
+            parent=request.parent,
+        )
+
+    def _decide(self, action: Action, *, resumed: bool) -> tuple[Action, Decision, tuple[Finding, ...]]:
+        """Decide and redact: the action as its destination will receive it, and the verdict on that."""
+        decision = self._rooms.decide.decide(action)
+        if decision.effect is Effect.DENY:
+            return action, decision, ()
+        redacted = self._rooms.redact.outbound(action, resumed=resumed)
+        if redacted.blocked:
+            return action, denial.blocked_by_privacy(redacted.blocked), redacted.findings
+        if redacted.changed:
+            action = replace(action, arguments=redacted.arguments)
+            if problem := self._rooms.catalog.problem(action.tool, action.arguments):
+                masked = denial.verdict("gate.masked-arguments", f"After masking: {problem}")
+                return action, masked, redacted.findings
+            again = self._rooms.decide.decide(action)
+            if again.effect.strictness >= decision.effect.strictness:
+                decision = again
+        return action, decision, redacted.findings
+
+    async def _approve(
+        self, action: Action, decision: Decision, request: Request, dialogue: Dialogue | None
+    ) -> Reply:
+        """Find or make the record, ask whoever can answer in time, and go on only when it is approved."""
+        approve = self._rooms.approve
+        record = await approve.propose(action, decision)
+        answer = request.answer
+        if request.arrival.can_elicit and record.terms.elicitation_suffices:
+            if record.state is ApprovalState.PENDING and answer is None:
+                question = approve.question(record)
+                if dialogue is None:
+                    return Reply(question=question, action=action.id)
+                answer = await self._asked(dialogue, question, record)
+                record = await approve.get(record.id) or record
+            if record.state is ApprovalState.PENDING and answer is not None and answer.approve is not None:
+                record = await approve.answer(record, answer)
+        if record.state is ApprovalState.PENDING:
+            record = await approve.settled(record.id, self._settings.hold)
+        if record.state is ApprovalState.PENDING:
+            return Reply(result=denial.pending(record, decision, action.id), action=action.id)
+        if record.state is not ApprovalState.APPROVED:
+            return await self._deny(action, denial.not_approved(record))
+        return await self._spend(action, decision, record)
+
+    async def _asked(
+        self, dialogue: Dialogue, question: Question, record: ApprovalRecord
+    ) -> ElicitationAnswer | None:
+        """Ask the agent's client; whoever answers first, the client or a person elsewhere, ends the wait."""
+        answers: list[ElicitationAnswer | None] = []
+        async with anyio.create_task_group() as race:
+
+            async def ask() -> None:
+                answers.append(await dialogue.ask(question))
+                race.cancel_scope.cancel()
+
+            race.start_soon(ask)
+            await self._rooms.approve.settled(record.id, record.expires_at - self._rooms.clock.now())
+            race.cancel_scope.cancel()
+        return answers[0] if answers else None
+
+    async def _spend(self, action: Action, decision: Decision, record: ApprovalRecord) -> Reply:
+        """Decide again under the policy of this moment, then spend the approval once."""
+        rooms = self._rooms
+        again = rooms.decide.decide(replace(action, received_at=rooms.clock.now()))
+        if again.effect is Effect.DENY:
+            return await self._deny(action, again)
+        # A verdict of allow is less strict than what was approved; a changed question has another key.
+        spent = await rooms.approve.consume(
+            record, action, decision if again.effect is Effect.ALLOW else again
+        )
+        if not spent:
+            return await self._deny(action, denial.already_spent(record))
+        return await self._run(action, decision, record.id)
+
+    async def _run(
+        self, action: Action, decision: Decision, approval: str | None, *decided: AuditRecord
+    ) -> Reply:
+        """Write the intent, run, redact what came back, write the outcome, reply."""
+        rooms = self._rooms
+        try:
+            await rooms.audit.commit(*decided, evidence.intended(action, decision, approval))
+        except AuditUnavailable:
+            await self._finish(approval, Outcome(status=Status.NOT_RUN))
+            raise
+        started = rooms.clock.monotonic()
+        findings: tuple[Finding, ...] = ()
+        try:
+            result, findings = await self._execute(action, decision)
+            status, detail = (Status.TOOL_ERROR if result.is_error else Status.OK), ""
+        except anyio.get_cancelled_exc_class():
+            elapsed = rooms.clock.monotonic() - started
+            gone = Outcome(status=Status.CANCELLED, duration=elapsed, detail="the caller went away")
+            with anyio.CancelScope(shield=True, deadline=anyio.current_time() + self._settings.cleanup):
+                rooms.audit.note(evidence.ended(action, gone))
+                await self._finish(approval, gone)
+            raise
+        except (YettError, TimeoutError) as error:
+            fault = error if isinstance(error, YettError) else ExecutionTimeout("It did not end in time.")
+            status = Status.TIMEOUT if isinstance(fault, ExecutionTimeout) else Status.FAILED
+            result, detail = denial.failed(fault.rule, fault.public(), action.id), fault.rule
+        except Exception as error:  # law 2: whatever breaks in a room ends as a denial
+            log.exception("a room broke", action=action.id, tool=action.name)
+            result = denial.failed(BrokenRoom.rule, "The gate failed to run this.", action.id)
+            status, detail = Status.FAILED, f"{BrokenRoom.rule} {type(error).__name__}"
+        outcome = Outcome(
+            status=status,
+            duration=rooms.clock.monotonic() - started,
+            detail=detail,
+            result_bytes=len(canonical_json([*result.content, result.structured])),
+        )
+        return await self._ended(action, outcome, approval, result, findings)
+
+    async def _execute(self, action: Action, decision: Decision) -> tuple[ToolResult, tuple[Finding, ...]]:
+        """Run it within its deadline; what comes back is redacted and labelled before anyone sees it."""
+        rooms = self._rooms
+        deadline = action.tool.timeout + self._settings.grace
+        with anyio.fail_after(deadline):
+            raw = await rooms.execute.run(Authorized(action=action, decision=decision, deadline=deadline))
+        labels = raw.labels | action.tool.result_labels
+        if not labels <= action.principal.labels:
+            await rooms.sessions.label(action.principal.session, labels)
+        redacted = rooms.redact.inbound(action, replace(raw, labels=labels))
+        return redacted.result, redacted.findings
+
+    async def _ended(
+        self,
+        action: Action,
+        outcome: Outcome,
+        approval: str | None,
+        result: ToolResult,
+        findings: tuple[Finding, ...],
+    ) -> Reply:
+        """Write the outcome. A result whose outcome can't be recorded is not released."""
+        try:
+            self._rooms.audit.note(evidence.ended(action, outcome, findings))
+        except AuditUnavailable as error:
+            result = denial.failed(error.rule, "It ran, but its outcome could not be recorded.", action.id)
+            outcome = replace(outcome, status=Status.UNKNOWN)
+        await self._finish(approval, outcome)
+        return Reply(result=result, action=action.id)
+
+    async def _finish(self, approval: str | None, outcome: Outcome) -> None:
+        if approval is not None:
+            await self._rooms.approve.finish(approval, outcome)
+
+    async def _deny(self, action: Action, decision: Decision) -> Reply:
+        """A denial that came after the first verdict was written."""
+        logged = self._rooms.redact.logged(action.arguments)
+        await self._rooms.audit.commit(evidence.decided(action, decision, (), logged))
+        return Reply(result=denial.denied(decision, action.id), action=action.id)
+
+    async def _refused(self, request: Request, error: YettError, action_id: str) -> Reply:
+        """What never became an action: recorded as a refusal, answered as a denial."""
+        reason = error.public()
+        record = evidence.refusal(request.arrival, error.rule, reason, action_id, request.name)
+        try:
+            await self._rooms.audit.commit(record)
+        except AuditUnavailable as broken:
+            return Reply(result=denial.failed(broken.rule, broken.public(), action_id), action=action_id)
+        decision = denial.verdict(error.rule, reason, error.advice() if error.advice() != reason else "")
+        return Reply(result=denial.denied(decision, action_id), action=action_id)

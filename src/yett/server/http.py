@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Streamable HTTP: what stands in front of the SDK's transport.
+
+In this order, each refusal recorded: the path, the Host and Origin headers (DNS rebinding), the bearer
+token, the body's size, strict JSON. Only then does the SDK see the message, with the `Arrival` in its
+scope. Nothing here reads what a message asks for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from mcp.server import Server
+from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.provider import AccessToken
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.server.transport_security import TransportSecuritySettings
+
+from yett.action import Arrival, Secret, Transport
+from yett.errors import BadRequest, Unauthenticated
+from yett.ports import Gate, Identify
+from yett.server.mcp_server import ARRIVAL
+from yett.server.strict_json import MessageTooLarge, parse_strict_object
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+PATH = "/mcp"
+_PARSE_ERROR = -32700
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpSettings:
+    """Limits of the HTTP edge. `hosts` are the names a client may use, each `name` or `name:port`."""
+
+    hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
+    max_body: int = 4 << 20
+    max_depth: int = 64
+    max_sessions: int = 1000
+    session_idle: float = 1800.0
+
+
+class HttpEdge:
+    """The ASGI application."""
+
+    def __init__(self, server: Server[Any], gate: Gate, identify: Identify, settings: HttpSettings) -> None:
+        self._gate = gate
+        self._identify = identify
+        self._settings = settings
+        hosts = [form for name in settings.hosts for form in (name, f"{name}:*")]
+        self._manager = StreamableHTTPSessionManager(
+            server,
+            security_settings=TransportSecuritySettings(
+                enable_dns_rebinding_protection=True,
+                allowed_hosts=hosts,
+                allowed_origins=[f"{scheme}://{host}" for scheme in ("http", "https") for host in hosts],
+            ),
+            max_request_body_size=settings.max_body,
+            max_sessions=settings.max_sessions,
+            session_idle_timeout=settings.session_idle,
+        )
+        self._transport = AuthContextMiddleware(self._manager.handle_request)
+
+    @asynccontextmanager
+    async def run(self) -> AsyncIterator[None]:
+        """Hold the transport's tasks while the edge serves."""
+        async with self._manager.run():
+            yield
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one HTTP request."""
+        if scope["type"] != "http":
+            return
+        if scope["path"] != PATH:
+            await _answer(send, 404, {"error": f"there is nothing here; MCP is at {PATH}"})
+            return
+        arrival = _arrival(scope)
+        try:
+            principal = await self._identify.identify(arrival)
+        except Unauthenticated as error:
+            await self._gate.refuse(arrival, error.rule, error.public())
+            await _answer(send, 401, {"error": "invalid_token", "error_description": error.public()})
+            return
+        # The SDK binds its sessions to this; it never needs the token itself.
+        known = AccessToken(token=principal.id, client_id=principal.agent, subject=principal.agent, scopes=[])
+        scope["user"] = AuthenticatedUser(known)
+        scope[ARRIVAL] = arrival
+        if scope["method"] != "POST":
+            await self._transport(scope, receive, send)
+            return
+        try:
+            body = await self._body(receive)
+            parse_strict_object(body, self._settings.max_depth)
+        except BadRequest as error:
+            await self._gate.refuse(arrival, error.rule, error.public())
+            status = 413 if isinstance(error, MessageTooLarge) else 400
+            await _answer(send, status, _rpc_error(error.public()))
+            return
+        await self._transport(scope, _replay(body, receive), send)
+
+    async def _body(self, receive: Receive) -> bytes:
+        parts: list[bytes] = []
+        length = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise BadRequest("the client went away before the message was complete")
+            parts.append(message.get("body", b""))
+            length += len(parts[-1])
+            if length > self._settings.max_body:
+                raise MessageTooLarge(f"the message is larger than {self._settings.max_body} bytes")
+            if not message.get("more_body"):
+                return b"".join(parts)
+
+
+def _arrival(scope: Scope) -> Arrival:
+    """The claimed credential and the socket's peer address; forwarding headers are not believed."""
+    credentials = [value for name, value in scope["headers"] if name == b"authorization"]
+    client = scope.get("client")
+    token = None
+    if len(credentials) == 1 and credentials[0][:7].lower() == b"bearer ":
+        token = Secret(credentials[0][7:].strip().decode("latin-1"))
+    return Arrival(
+        transport=Transport.HTTP, credential=token, source_ip=client[0] if client else None, client=""
+    )
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Give the body that was read to the next application, then the real channel."""
+    handed = False
+
+    async def replayed() -> Message:
+        nonlocal handed
+        if handed:
+            return await receive()
+        handed = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replayed
+
+
+def _rpc_error(message: str) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": None, "error": {"code": _PARSE_ERROR, "message": message}}
+
+
+async def _answer(send: Send, status: int, body: dict[str, Any]) -> None:
+    data = json.dumps(body).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(data)).encode())]
+    if status == 401:
+        headers.append((b"www-authenticate", b'Bearer error="invalid_token"'))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": data})

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`yett.yaml` becomes Settings, or an error that names the line and the remedy."""
+
+from pathlib import Path
+
+import pytest
+
+from yett.config.later import LATER
+from yett.config.load import configuration_path, load, parse
+from yett.config.units import seconds, size
+from yett.errors import ConfigurationError
+
+HERE = Path("/somewhere/yett.yaml")
+
+
+def test_the_smallest_file_has_safe_defaults():
+    settings = parse("version: 1\n", HERE).settings
+    assert settings.listen.http == "127.0.0.1:8787"
+    assert settings.agents == {}
+    assert settings.tools.shell is None
+    assert settings.egress.allow == ()
+    assert settings.egress.tls.min == "1.3"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [
+        ("version: 2\n", 1, "1"),
+        ("version: 1\nlisen: {}\n", 2, "Did you mean 'listen'?"),
+        ("version: 1\ntools:\n  shell: {timeout: 60x}\n", 3, "a duration looks like"),
+        ("version: 1\ntools:\n  shell: {memory: many}\n", 3, "a size looks like"),
+        ("version: 1\ntools:\n  shell: {network: host}\n", 3, "none"),
+        ("version: 1\nupstreams:\n  x: {command: [a]}\n", 3, "sandbox: false"),
+        ("version: 1\nupstreams:\n  x: {command: [a], url: b, sandbox: false}\n", 3, "either"),
+        ("version: 1\nupstreams:\n  x__y: {url: b}\n", 3, "pattern"),
+        ("version: 1\nagents:\n  Kim!: {}\n", 3, "pattern"),
+        ("version: 1\negress:\n  allow:\n    - a.b\n    - {host: c, metods: [GET]}\n", 5, "methods"),
+        ("version: 1\nprivacy: {default: {outbound: {SECRET: tokenise}}}\n", 2, "allow"),
+        ("version: 1\ntools: {sql: {databases: {x: {url: y, mode: read-write}}}}\n", 2, "read-only"),
+    ],
+)
+def test_an_error_names_the_line_and_what_is_allowed(text, line, reason):
+    with pytest.raises(ConfigurationError) as refused:
+        parse(text, HERE)
+    assert f"line {line}:" in str(refused.value)
+    assert reason in str(refused.value)
+
+
+@pytest.mark.parametrize("pattern", LATER)
+def test_a_key_that_would_be_silently_off_is_an_error(pattern):
+    value = "1"
+    for key in reversed(pattern):
+        value = "{" + ("anything" if key == "*" else key) + ": " + value + "}"
+    with pytest.raises(ConfigurationError, match="does not enforce"):
+        parse(f"version: 1\n{pattern[0]}: {value[len(pattern[0]) + 3 : -1]}\n", HERE)
+
+
+def test_a_missing_file_says_what_to_do(tmp_path):
+    with pytest.raises(ConfigurationError) as refused:
+        load(tmp_path / "yett.yaml")
+    assert refused.value.advice() == "run: yett init"
+
+
+def test_the_current_folder_is_never_searched(tmp_path, monkeypatch):
+    (tmp_path / "yett.yaml").write_text("version: 1\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("YETT_CONFIG", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/etc/xdg-elsewhere")
+    assert configuration_path() == Path("/etc/xdg-elsewhere/yett/yett.yaml")
+
+
+@pytest.mark.parametrize(
+    ("state", "workspace"),
+    [("/w/state", "/w"), ("/w/state", "/w/state"), ("/w", "/w/sub"), ("/elsewhere", "/somewhere")],
+)
+def test_state_or_configuration_inside_a_workspace_fails_start_up(state, workspace):
+    with pytest.raises(ConfigurationError, match="overlap"):
+        parse(f"version: 1\nstate: {state}\ntools: {{shell: {{workspace: {workspace}}}}}\n", HERE)
+
+
+def test_a_workspace_that_reaches_the_state_through_a_symlink_fails_start_up(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    with pytest.raises(ConfigurationError, match="overlap"):
+        parse(
+            f"version: 1\nstate: {tmp_path}/real/state\ntools: {{shell: {{workspace: {tmp_path}/link}}}}\n",
+            HERE,
+        )
+
+
+def test_a_workspace_beside_the_state_is_fine():
+    assert parse("version: 1\nstate: /s\ntools: {shell: {workspace: /w}}\n", HERE).settings.tools.shell
+
+
+@pytest.mark.parametrize(("text", "value"), [("250ms", 0.25), ("30s", 30), ("10m", 600), ("90d", 7776000), (4, 4)])
+def test_durations_are_written_as_people_write_them(text, value):
+    assert seconds(text) == value
+
+
+@pytest.mark.parametrize("text", ["0s", "-1s", "10", "10 minutes", "", "1e3s", 0, True, -1, float("inf")])
+def test_what_is_no_duration_is_refused(text):
+    with pytest.raises(ValueError, match="duration"):
+        seconds(text)
+
+
+@pytest.mark.parametrize(("text", "value"), [("64KiB", 65536), ("1MB", 1000000), ("1.5MiB", 1572864), (10, 10)])
+def test_sizes_are_written_as_people_write_them(text, value):
+    assert size(text) == value
+
+
+@pytest.mark.parametrize("text", ["0B", "10", "many", -5, True, "10 Mb"])
+def test_what_is_no_size_is_refused(text):
+    with pytest.raises(ValueError, match="size"):
+        size(text)
