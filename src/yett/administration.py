@@ -18,6 +18,7 @@ from yett.approvals.render import render
 from yett.approvals.settings import ApprovalSettings
 from yett.config.load import load
 from yett.errors import BadRequest
+from yett.identity.tokens import CredentialKind
 from yett.server.control import Operator, Verb
 
 
@@ -45,7 +46,7 @@ class Administration:
             "people.list": self._list_people,
             "people.revoke": self._revoke_person,
             "sessions.list": self._sessions,
-            "sessions.end": self._end_session,
+            "sessions.change": self._change_session,
             "policy.apply": self._apply,
         }
 
@@ -113,7 +114,7 @@ class Administration:
                 f"the applied configuration names no agent {name!r}",
                 advice="name it under `agents:` in yett.yaml, then: yett policy apply",
             )
-        return await self._issue("agent", name, operator)
+        return await self._issue(CredentialKind.AGENT, name, operator)
 
     async def _add_person(self, request: JsonObject, operator: Operator) -> JsonValue:
         name = str(request.get("name", ""))
@@ -122,65 +123,89 @@ class Administration:
                 f"the applied configuration names no person {name!r}",
                 advice="name them under `people:` in yett.yaml, then: yett policy apply",
             )
-        return await self._issue("person", name, operator)
+        return await self._issue(CredentialKind.PERSON, name, operator)
 
-    async def _issue(self, kind: str, name: str, operator: Operator) -> str:
+    async def _issue(self, kind: CredentialKind, name: str, operator: Operator) -> str:
         secret = await self._app.credentials.issue(kind, name)
-        await self._app.system("credential issued", kind=kind, name=name, by=operator.name)
+        await self._app.system("credential issued", kind=kind.value, name=name, by=operator.name)
         return secret.reveal()
 
     async def _revoke_agent(self, request: JsonObject, operator: Operator) -> JsonValue:
-        return await self._revoke("agent", request, operator)
+        return await self._revoke(CredentialKind.AGENT, request, operator)
 
     async def _revoke_person(self, request: JsonObject, operator: Operator) -> JsonValue:
-        return await self._revoke("person", request, operator)
+        return await self._revoke(CredentialKind.PERSON, request, operator)
 
-    async def _revoke(self, kind: str, request: JsonObject, operator: Operator) -> int:
+    async def _revoke(self, kind: CredentialKind, request: JsonObject, operator: Operator) -> int:
         name = str(request.get("name", ""))
-        count = await self._app.credentials.revoke(kind, name)
-        await self._app.system("credentials revoked", kind=kind, name=name, count=count, by=operator.name)
+        count = await self._app.credentials.revoke_all(kind, name)
+        await self._app.system(
+            "credentials revoked", kind=kind.value, name=name, count=count, by=operator.name
+        )
         return count
 
     async def _suspend_agent(self, request: JsonObject, operator: Operator) -> JsonValue:
         name, suspended = str(request.get("name", "")), request.get("suspended") is True
         if name not in self._app.settings.agents:
             raise BadRequest(f"the applied configuration names no agent {name!r}")
-        await self._app.credentials.suspend(name, suspended=suspended)
+        change = self._app.credentials.suspend if suspended else self._app.credentials.resume
+        await change(name)
         await self._app.system(
             "agent suspended" if suspended else "agent resumed", name=name, by=operator.name
         )
         return True
 
     async def _list_agents(self, _: JsonObject, __: Operator) -> JsonValue:
-        known = self._app.credentials.list("agent")
         return [
             {
                 "name": name,
                 "roles": list(agent.roles),
-                "credentials": [f"...{c.last4}" for c in known if c.name == name and c.revoked_at is None],
+                "credentials": self._live(CredentialKind.AGENT, name),
                 "suspended": self._app.credentials.is_suspended(name),
             }
             for name, agent in sorted(self._app.settings.agents.items())
         ]
 
     async def _list_people(self, _: JsonObject, __: Operator) -> JsonValue:
-        known = self._app.credentials.list("person")
         return [
             {
                 "name": name,
                 "groups": list(person.groups),
-                "tokens": [f"...{c.last4}" for c in known if c.name == name and c.revoked_at is None],
+                "tokens": self._live(CredentialKind.PERSON, name),
             }
             for name, person in sorted(self._app.settings.people.items())
         ]
 
-    async def _sessions(self, _: JsonObject, __: Operator) -> JsonValue:
-        return [dict(row) for row in await self._app.sessions.list()]
+    def _live(self, kind: CredentialKind, name: str) -> JsonValue:
+        return [
+            f"...{c.tail}"
+            for c in self._app.credentials.list()
+            if (c.kind, c.name, c.revoked_at) == (kind, name, None)
+        ]
 
-    async def _end_session(self, request: JsonObject, operator: Operator) -> JsonValue:
-        session = str(request.get("id", ""))
-        await self._app.sessions.end(session)
-        await self._app.system("session ended", session=session, by=operator.name)
+    async def _sessions(self, _: JsonObject, __: Operator) -> JsonValue:
+        return [
+            {
+                "id": record.id,
+                "agent": record.agent,
+                "state": record.state.value,
+                "labels": [*sorted(record.labels)],
+                "last_seen": record.last_seen,
+            }
+            for record in self._app.sessions.list()
+        ]
+
+    async def _change_session(self, request: JsonObject, operator: Operator) -> JsonValue:
+        session, change = str(request.get("id", "")), str(request.get("change"))
+        known = {
+            "kill": self._app.sessions.kill,
+            "freeze": self._app.sessions.freeze,
+            "release": self._app.sessions.release,
+        }
+        if change not in known:
+            raise BadRequest(f"a session can't be {change!r}")
+        await known[change](session)
+        await self._app.system(f"session {change}", session=session, by=operator.name)
         return True
 
     async def _apply(self, _: JsonObject, operator: Operator) -> JsonValue:
@@ -200,7 +225,7 @@ class Administration:
             old = before.settings
             kept = after.settings.model_copy(update={name: getattr(old, name) for name in restart})
             self._app.in_force = InForce(applied=replace(after, settings=kept))
-        return {"digest": after.digest, "restart": list(restart)}
+        return {"digest": after.digest, "restart": [*restart]}
 
 
 def _row(record: ApprovalRecord) -> JsonObject:
@@ -217,7 +242,7 @@ def _row(record: ApprovalRecord) -> JsonObject:
         "created_at": record.created_at,
         "expires_at": record.expires_at,
         "need": record.terms.need,
-        "approvers": sorted(record.terms.approvers),
+        "approvers": [*sorted(record.terms.approvers)],
         "votes": [{"by": v.by, "approve": v.approve, "reason": v.reason} for v in record.votes],
         "note": record.note,
     }

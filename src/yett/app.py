@@ -173,22 +173,31 @@ async def open_app(configuration: Configuration, *, serving: bool = True) -> Asy
         credentials = Credentials(store, clock, entropy)
         await credentials.load()
         people = PeopleRegistry(people_settings(settings), credentials)
-        sessions = SessionBook(store, clock, entropy, idle_limit=settings.sessions.idle, on_end=session_ended)
+        sessions = SessionBook(
+            store=store,
+            clock=clock,
+            entropy=entropy,
+            settings=SessionSettings(idle_limit=settings.sessions.idle),
+            on_end=session_ended,
+        )
         await sessions.load()
         if lost:
             await sessions.mark_unclean()
-        identity = Identity(identity_settings(settings), credentials, sessions, clock)
+        stack.push_async_callback(sessions.close)
+        identity = Identity(
+            settings=identity_settings(settings), credentials=credentials, sessions=sessions, clock=clock
+        )
 
-        async def approval_moved(record: ApprovalRecord, previous: str, by: str) -> None:
+        async def approval_moved(record: ApprovalRecord, previous: ApprovalState | None, by: str) -> None:
             await audit.commit(evidence.approval_moved(record, previous, by))
 
         approvals = Approvals(
-            store,
-            clock,
-            entropy,
-            LogNotify(),
-            ApprovalSettings(pending_per_agent=settings.approvals.max_pending),
-            approval_moved,
+            store=store,
+            clock=clock,
+            entropy=entropy,
+            notify=LogNotify(),
+            settings=ApprovalSettings(pending_per_agent=settings.approvals.max_pending),
+            on_transition=approval_moved,
         )
         await approvals.recover()
 
@@ -198,7 +207,7 @@ async def open_app(configuration: Configuration, *, serving: bool = True) -> Asy
             upstreams = Upstreams(upstream_specs(settings, _secrets(configuration)))
             await stack.enter_async_context(upstreams)
         late: list[Pipeline] = []
-        available: Sandboxes = sandboxes or Absent(configuration.path)
+        available: Sandboxes = sandboxes or Absent()
         tools = builtin_tools(
             in_force.applied,
             sandboxes=available,

@@ -6,9 +6,8 @@ Called by `app.py` with real rooms, and by commands that only need the definitio
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 from yett.action import Principal, ToolDefinition
 from yett.config.load import Configuration
@@ -55,7 +54,7 @@ def builtin_tools(
 
 def listed_tools(configuration: Configuration) -> tuple[ToolDefinition, ...]:
     """The definitions alone; upstream tools are known only to a running gateway."""
-    absent = Absent(configuration.path)
+    absent = Absent()
     tools = builtin_tools(configuration, sandboxes=absent, outbound=absent, gate=absent.gate)
     return (*(tool.definition for tool in tools), APPROVAL_STATUS)
 
@@ -63,14 +62,9 @@ def listed_tools(configuration: Configuration) -> tuple[ToolDefinition, ...]:
 class Absent:
     """Sandboxes and a way out that are not there: whoever asks is told so."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    @asynccontextmanager
-    async def lease(self, session: str) -> AsyncIterator[Sandbox]:
+    def lease(self, session: str) -> AbstractAsyncContextManager[Sandbox]:
         """There is none."""
         raise SandboxUnavailable(f"this process serves no sandbox (session {session})")
-        yield
 
     async def end(self, session: str) -> None:
         """There is nothing to end."""

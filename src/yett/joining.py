@@ -24,7 +24,13 @@ from yett.policy.compiled import CompiledPolicy
 from yett.policy.compiler import compile_policy
 from yett.policy.source import AgentSpec, PolicySource
 from yett.privacy.redactor import Redactor
-from yett.privacy.settings import DestinationSettings, PrivacySettings
+from yett.privacy.settings import (
+    INBOUND,
+    OUTBOUND,
+    DestinationSettings,
+    PrivacySettings,
+    parse_actions,
+)
 from yett.sandbox.settings import SandboxSettings
 from yett.server.http import HttpSettings
 from yett.server.stdio import StdioSettings
@@ -177,8 +183,8 @@ def redactor(settings: Settings, key: bytes) -> Redactor:
     privacy = settings.privacy
     return Redactor(
         PrivacySettings(
-            outbound=privacy.default.outbound,
-            inbound=privacy.default.inbound,
+            outbound={**OUTBOUND, **parse_actions(privacy.default.outbound, ("privacy", "default", "outbound"))},
+            inbound={**INBOUND, **parse_actions(privacy.default.inbound, ("privacy", "default", "inbound"))},
             destinations={
                 name: DestinationSettings(outbound=d.outbound, inbound=d.inbound)
                 for name, d in privacy.destinations.items()

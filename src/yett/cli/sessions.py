@@ -25,10 +25,29 @@ def list_sessions(*, as_json: JsonFlag = False, config: ConfigOption = None) -> 
     table([c.upper() for c in columns], [[row.get(c) for c in columns] for row in found])
 
 
+Id = Annotated[str, typer.Argument(help="The session's id.")]
+
+
 @sessions.command("kill")
-def kill(
-    session: Annotated[str, typer.Argument(help="The session's id.")], config: ConfigOption = None
-) -> None:
-    """End a session: its container is destroyed, its next call opens a new one."""
-    control.ask(control.configuration(config), "sessions.end", id=session)
-    say(f"Session {session} has ended.")
+def kill(session: Id, config: ConfigOption = None) -> None:
+    """End a session for good: its container is destroyed and its agent's calls are refused."""
+    _change(session, "kill", config)
+    say(f"Session {session} is killed. To let its agent work again: yett sessions release {session}")
+
+
+@sessions.command("freeze")
+def freeze(session: Id, config: ConfigOption = None) -> None:
+    """Refuse a session's calls until it is released; what it has stays."""
+    _change(session, "freeze", config)
+    say(f"Session {session} is frozen.")
+
+
+@sessions.command("release")
+def release(session: Id, config: ConfigOption = None) -> None:
+    """Let a frozen or killed session's agent call again."""
+    _change(session, "release", config)
+    say(f"Session {session} is released.")
+
+
+def _change(session: str, change: str, config: str | None) -> None:
+    control.ask(control.configuration(config), "sessions.change", id=session, change=change)
