@@ -381,3 +381,36 @@ async def test_recovery_keeps_questions_and_approvals_and_fails_what_was_executi
     assert (await restarted.get(running.id)).note == "outcome unknown"
     assert (await restarted.propose(make_action(arguments={"n": 1}), ask())).id == pending.id
     assert await restarted.consume(waiting, make_action(arguments={"n": 2}), ask())
+
+
+async def test_arguments_that_are_not_unicode_are_a_bad_request(desk):
+    with pytest.raises(BadRequest):
+        await desk.approvals.propose(make_action(arguments={"a": "\ud800"}), ask())
+
+
+async def test_finishing_what_is_not_executing_is_a_broken_caller(desk):
+    record = await approved(desk)
+    for approval in (record.id, "apr-none"):
+        with pytest.raises(ValueError, match="approval"):
+            await desk.approvals.finish(approval, Outcome(status=Status.OK))
+    assert (await desk.approvals.get(record.id)).state is ApprovalState.APPROVED
+
+
+async def test_a_stored_approval_that_is_damaged_stops_the_start(desk):
+    await desk.store.put("approvals", "apr-1", {"record": {"id": "apr-1"}})
+    with pytest.raises(EnvironmentFault):
+        await desk.make().recover()
+
+
+async def test_a_record_changed_by_another_process_is_not_overwritten(desk):
+    record = await desk.approvals.propose(make_action(), ask())
+    swap = desk.store.swap
+
+    async def swap_after_another(collection, key, expected, value):
+        await desk.store.put(collection, key, {**expected, "arguments_digest": "changed"})
+        return await swap(collection, key, expected, value)
+
+    desk.store.swap = swap_after_another
+    with pytest.raises(EnvironmentFault, match="another process"):
+        await desk.approvals.vote(record.id, yes(), NOBODY)
+    assert (await desk.approvals.get(record.id)).state is ApprovalState.PENDING

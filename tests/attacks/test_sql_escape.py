@@ -97,8 +97,8 @@ def test_a_path_with_uri_parameters_does_not_open_the_file_for_writing(tmp_path)
     [
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
         (
-            "WITH n(i) AS (SELECT value FROM json_each('[1,2,3,4,5,6,7,8,9,0]')) SELECT count(*) FROM n a, n b, n c, "
-            "n d, n e, n f, n g, n h, n i, n j"
+            "WITH n(i) AS (SELECT value FROM json_each('[1,2,3,4,5,6,7,8,9,0]')) SELECT count(*) "
+            "FROM n a, n b, n c, n d, n e, n f, n g, n h, n i, n j"
         ),
     ],
 )

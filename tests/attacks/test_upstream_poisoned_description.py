@@ -36,7 +36,7 @@ def test_a_poisoned_definition_is_cleaned_or_withheld():
     }
     assert tools[hidden].annotations == {"readOnlyHint": True}
     assert len(tools["bad__good"].description) == 8192
-    assert len(problems) == 9
+    assert len(problems) == 8
 
 
 def test_each_withheld_tool_is_told_to_the_operator_with_its_reason():
@@ -46,7 +46,6 @@ def test_each_withheld_tool_is_told_to_the_operator_with_its_reason():
         "bad__file": "outside itself",
         "bad__deep": "deeper",
         "bad__large": "larger",
-        "bad__wrong": "not one of an object",
         "bad__invalid": "not valid",
         "bad__enum": "invisible",
         "bad__key": "invisible",

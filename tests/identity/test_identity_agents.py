@@ -110,3 +110,11 @@ async def test_the_table_of_sources_is_bounded(house):
     for last in range(50):
         await fails(identity, house.arrival("wrong", source_ip=f"192.0.2.{last}"))
     assert len(identity._failed._counts) == 3
+
+
+async def test_callers_without_an_address_are_counted_by_their_transport(house):
+    for source in [None] * 10 + ["not an address"] * 10:
+        await fails(house.identity, house.arrival("wrong", source_ip=source))
+    assert await fails(house.identity, house.arrival("wrong")) is TooManyAttempts
+    other = house.arrival("wrong", transport=Transport.STDIO)
+    assert await fails(house.identity, other) is Unauthenticated

@@ -291,3 +291,9 @@ async def test_a_caller_who_goes_away_while_its_session_is_opened_leaves_no_seco
     house.store.put = put
     one = await opened(house)
     assert [key for key, _ in await house.store.scan("sessions")] == [one.id]
+
+
+async def test_a_stored_session_that_is_damaged_stops_the_start(house):
+    await house.store.put("sessions", "ses-1", {"id": "ses-1", "state": "live", "labels": []})
+    with pytest.raises(EnvironmentFault):
+        await house.sessions.load()

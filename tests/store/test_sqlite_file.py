@@ -203,3 +203,15 @@ async def test_a_closed_store_answers_with_a_fault(tmp_path):
         await store.get("a", "k")
     async with store:
         assert await store.get("a", "k") is None
+
+
+async def test_a_store_is_not_opened_twice(tmp_path):
+    async with SqliteStore(tmp_path / "state.db") as store:
+        with pytest.raises(EnvironmentFault, match="open already"):
+            await store.open()
+
+
+async def test_a_missing_directory_is_a_fault_and_not_made(tmp_path):
+    with pytest.raises(EnvironmentFault):
+        await SqliteStore(tmp_path / "none" / "state.db").open()
+    assert not (tmp_path / "none").exists()

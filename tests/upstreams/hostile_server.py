@@ -35,13 +35,13 @@ LISTS = {
         {"name": "file", "inputSchema": {"type": "object", "allOf": [{"$ref": "file:///etc/passwd"}]}},
         {"name": "deep", "inputSchema": DEEP},
         {"name": "large", "inputSchema": {"type": "object", "description": "x" * 70_000}},
-        {"name": "wrong", "inputSchema": {"type": "array"}},
         {"name": "invalid", "inputSchema": {"type": "object", "properties": {"a": {"type": "nothing"}}}},
         {"name": "enum", "inputSchema": {"type": "object", "properties": {"a": {"enum": ["x\u200b"]}}}},
         {"name": "key", "inputSchema": {"type": "object", "properties": {"a\u200b": {}}}},
         {"name": "n" * 200, "inputSchema": OBJECT},
         {"name": "good", "inputSchema": OBJECT, "description": "d" * 10_000},
     ],
+    "list-array": [{"name": "wrong", "inputSchema": {"type": "array"}}],
     "twice": [{"name": "a", "inputSchema": OBJECT}, {"name": "a", "inputSchema": OBJECT}],
     "many": [{"name": f"t{n}", "inputSchema": OBJECT} for n in range(30)],
     "regex": [
@@ -80,14 +80,16 @@ def raw(data):
     sys.stdout.buffer.flush()
 
 
-def on_call(message):
+def on_call(message):  # noqa: C901 - one branch a misbehaviour
     if HOW in RESULTS:
         send({"id": message["id"], "result": RESULTS[HOW]})
     elif HOW == "wrong-id":
-        for other in (message["id"] + 1, str(message["id"]), None, -1, [1]):
+        for other in (message["id"] + 1, "x", None, -1, [1]):
             send({"id": other, "result": {"content": [TEXT]}})
     elif HOW == "dies":
         os._exit(1)
+    elif HOW == "freezes":
+        time.sleep(600)
     elif HOW == "half":
         raw(b'{"jsonrpc":"2.0","id":')
         os._exit(1)

@@ -111,7 +111,7 @@ async def test_a_program_that_died_is_started_again_and_its_tools_stay_listed():
         await eventually(lambda: not upstreams.connected())
         with pytest.raises(UpstreamError, match="not connected"):
             await upstreams.run(call_to(upstreams, "up__echo"))
-        await eventually(lambda: upstreams.connected())
+        await eventually(upstreams.connected)
         assert not (await upstreams.run(call_to(upstreams, "up__echo"))).is_error
 
 

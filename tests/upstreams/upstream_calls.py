@@ -49,7 +49,7 @@ def call_to(upstreams, name, arguments=None, *, deadline=10.0, tool=None):
 
 async def eventually(check, seconds=10.0):
     with anyio.fail_after(seconds):
-        while not check():
+        while not check():  # noqa: ASYNC110 - what is awaited is another room's state
             await anyio.sleep(0.02)
 
 

@@ -164,6 +164,11 @@ async def _stop(process: Process, seconds: float) -> None:
         if stream is not None:
             with suppress(*_BROKEN):
                 await stream.aclose()
+    # asyncio keeps its transport open while output is unread; nothing public reaches it.
+    transport = getattr(getattr(process, "_process", None), "_transport", None)
+    if transport is not None:
+        with suppress(PermissionError):
+            transport.close()
 
 
 def _kill_group(process: Process, group_signal: signal.Signals = signal.SIGKILL) -> None:
