@@ -32,6 +32,7 @@ log = structlog.get_logger("yett.gateway")
 
 MAX_CONNECTIONS = 256
 WATCH_INTERVAL = 1.0
+HOUSEKEEPING_INTERVAL = 60.0
 SOCKET_PATH_LIMIT = 100
 """The kernel takes 107 bytes; a few are left for a name beside it."""
 
@@ -53,6 +54,7 @@ async def serve(configuration: Configuration, ready: Callable[[], None] = lambda
             edge = HttpEdge(app.mcp.server, app.pipeline, app.identity, http_settings(app.settings))
             await tasks.start(_serve_http, edge, app.settings.listen.http)
         tasks.start_soon(_watch, configuration.path, app)
+        tasks.start_soon(_keep_house, app)
         tasks.start_soon(_until_signal, stop)
         log.info("gateway ready", http=app.settings.listen.http, state=str(configuration.state))
         ready()
@@ -60,6 +62,13 @@ async def serve(configuration: Configuration, ready: Callable[[], None] = lambda
         log.info("gateway stops")
         tasks.cancel_scope.cancel()
     # open_app closes the rooms after the last call has ended, the log last.
+
+
+async def _keep_house(app: App) -> None:
+    """End sessions that are over the idle limit, and with them their containers."""
+    while True:
+        await anyio.sleep(HOUSEKEEPING_INTERVAL)
+        await app.sessions.end_idle()
 
 
 async def _until_signal(stop: anyio.Event) -> None:

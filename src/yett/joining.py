@@ -82,7 +82,9 @@ def identity_settings(settings: Settings) -> IdentitySettings:
     return IdentitySettings(
         trust_domain=settings.trust_domain,
         agents={
-            name: AgentSettings(roles=frozenset(agent.roles), attributes=_attributes(agent.attributes))
+            name: AgentSettings(
+                roles=frozenset(agent.roles), attributes=_attributes(agent.attributes), user=agent.user
+            )
             for name, agent in settings.agents.items()
         },
     )

@@ -235,8 +235,9 @@ class Pipeline:
         rooms = self._rooms
         try:
             await rooms.audit.commit(*decided, evidence.intended(action, decision, approval))
-        except AuditUnavailable:
-            await self._finish(approval, Outcome(status=Status.NOT_RUN))
+        except (AuditUnavailable, anyio.get_cancelled_exc_class()):
+            with self._cleaning_up():
+                await self._finish(approval, Outcome(status=Status.NOT_RUN))
             raise
         started = rooms.clock.monotonic()
         findings: tuple[Finding, ...] = ()
@@ -246,7 +247,7 @@ class Pipeline:
         except anyio.get_cancelled_exc_class():
             elapsed = rooms.clock.monotonic() - started
             gone = Outcome(status=Status.CANCELLED, duration=elapsed, detail="the caller went away")
-            with anyio.CancelScope(shield=True, deadline=anyio.current_time() + self._settings.cleanup):
+            with self._cleaning_up():
                 rooms.audit.note(evidence.ended(action, gone))
                 await self._finish(approval, gone)
             raise
@@ -294,6 +295,10 @@ class Pipeline:
             outcome = replace(outcome, status=Status.UNKNOWN)
         await self._finish(approval, outcome)
         return Reply(result=result, action=action.id)
+
+    def _cleaning_up(self) -> anyio.CancelScope:
+        """Work that a cancelled call still has to do, with an end of its own."""
+        return anyio.CancelScope(shield=True, deadline=anyio.current_time() + self._settings.cleanup)
 
     async def _finish(self, approval: str | None, outcome: Outcome) -> None:
         if approval is not None:

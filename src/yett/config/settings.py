@@ -35,9 +35,10 @@ class Listen(_Section):
 
 
 class Agent(_Section):
-    """`agents.<name>`: its roles and attributes. Credentials are issued, never written here."""
+    """`agents.<name>`: roles, attributes, and the person it acts for. Credentials are issued, not written."""
 
     roles: tuple[str, ...] = ()
+    user: str | None = None
     attributes: dict[str, str | int | float | bool | list[str]] = {}
 
 
