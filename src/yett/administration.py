@@ -59,8 +59,18 @@ class Administration:
             "applied": app.in_force.applied.digest,
             "waits_for_apply": app.in_force.candidate is not None,
             "tools": [tool.name for tool in app.toolbox.all()],
-            "upstreams": app.upstreams.status() if app.upstreams else {},
+            "upstreams": self._upstreams(),
             "sandbox": app.sandboxes is not None,
+        }
+
+    def _upstreams(self) -> JsonObject:
+        upstreams = self._app.upstreams
+        if upstreams is None:
+            return {}
+        connected, problems = upstreams.connected(), upstreams.problems()
+        return {
+            name: {"connected": name in connected, "problems": [*problems.get(name, ())]}
+            for name in self._app.settings.upstreams
         }
 
     async def _stopped(self, _: JsonObject, operator: Operator) -> JsonValue:

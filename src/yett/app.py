@@ -16,6 +16,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import anyio
 import structlog
 
 from yett import __version__, evidence
@@ -95,6 +96,7 @@ class App:
     outbound: SwapOutbound
     sandboxes: DockerSandboxes | None
     upstreams: Upstreams | None
+    tools_moved: Bell
     pipeline: Pipeline
     mcp: McpServer
 
@@ -119,6 +121,15 @@ class App:
         self.outbound.current = outbound
         self.identity.replace_settings(identity_settings(in_force.settings))
         self.people.replace_settings(people_settings(in_force.settings))
+        await self.mcp.tools_changed()
+
+    async def refresh_tools(self) -> None:
+        """Take the upstreams' tools as they are now, with rules compiled for them, and tell clients."""
+        taken = self.toolbox.refresh()
+        if taken:
+            log.error("a tool's name is taken and it is not served", tools=list(taken))
+        self.policies = _policies(self.in_force, self.toolbox.all())
+        self.decide.current = _joined(self.policies)
         await self.mcp.tools_changed()
 
     async def system(self, what: str, **fields: str | int | float | bool | list[str] | None) -> None:
@@ -202,10 +213,11 @@ async def open_app(configuration: Configuration, *, serving: bool = True) -> Asy
         await approvals.recover()
 
         outbound = SwapOutbound(_outbound(in_force))
-        upstreams = None
+        upstreams, tools_moved = None, Bell()
         if serving and settings.upstreams:
-            upstreams = Upstreams(upstream_specs(settings, _secrets(configuration)))
-            await stack.enter_async_context(upstreams)
+            specs = upstream_specs(settings, _secrets(configuration))
+            upstreams = Upstreams(specs, on_change=tools_moved.ring)
+            await stack.enter_async_context(upstreams.running())
         late: list[Pipeline] = []
         available: Sandboxes = sandboxes or Absent()
         tools = builtin_tools(
@@ -265,9 +277,26 @@ async def open_app(configuration: Configuration, *, serving: bool = True) -> Asy
             outbound=outbound,
             sandboxes=sandboxes,
             upstreams=upstreams,
+            tools_moved=tools_moved,
             pipeline=pipeline,
             mcp=mcp,
         )
+
+
+class Bell:
+    """Wakes one waiter; several rings before it wakes are one."""
+
+    def __init__(self) -> None:
+        self._rung = anyio.Event()
+
+    def ring(self) -> None:
+        """Something happened."""
+        self._rung.set()
+
+    async def wait(self) -> None:
+        """Until the next ring."""
+        await self._rung.wait()
+        self._rung = anyio.Event()
 
 
 class LogNotify:

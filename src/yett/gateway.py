@@ -55,6 +55,7 @@ async def serve(configuration: Configuration, ready: Callable[[], None] = lambda
             await tasks.start(_serve_http, edge, app.settings.listen.http)
         tasks.start_soon(_watch, configuration.path, app)
         tasks.start_soon(_keep_house, app)
+        tasks.start_soon(_follow_upstreams, app)
         tasks.start_soon(_until_signal, stop)
         log.info("gateway ready", http=app.settings.listen.http, state=str(configuration.state))
         ready()
@@ -69,6 +70,16 @@ async def _keep_house(app: App) -> None:
     while True:
         await anyio.sleep(HOUSEKEEPING_INTERVAL)
         await app.sessions.end_idle()
+
+
+async def _follow_upstreams(app: App) -> None:
+    """Serve what upstreams serve; rules that no longer fit their tools leave everything as it was."""
+    while True:
+        await app.tools_moved.wait()
+        try:
+            await app.refresh_tools()
+        except ConfigurationError as error:
+            log.exception("the upstreams' new tools were not taken", reason=str(error))
 
 
 async def _until_signal(stop: anyio.Event) -> None:

@@ -35,7 +35,7 @@ from yett.sandbox.settings import SandboxSettings
 from yett.server.http import HttpSettings
 from yett.server.stdio import StdioSettings
 from yett.tools.sql_query import DatabaseSettings, SqlLimits, SqlQuery
-from yett.upstreams.settings import UpstreamLimits, UpstreamSpec
+from yett.upstreams.settings import UpstreamSpec
 
 OWN_RULE = "gate-own-tools"
 """The rule that opens the gate's own tools to every agent of the file; a deny rule still wins."""
@@ -154,23 +154,18 @@ def _sqlite_url(url: str, folder: Path) -> str:
     return url if path == url or path.startswith("/") else f"sqlite:///{folder / path}"
 
 
-def upstream_specs(
-    settings: Settings, secrets: SecretStore
-) -> tuple[tuple[UpstreamSpec, UpstreamLimits], ...]:
+def upstream_specs(settings: Settings, secrets: SecretStore) -> tuple[UpstreamSpec, ...]:
     """The other servers."""
     return tuple(
-        (
-            UpstreamSpec(
-                name=name,
-                command=upstream.command,
-                url=upstream.url or "",
-                env={key: secrets.expand(value) for key, value in upstream.env.items()},
-                cwd=str(upstream.cwd or "/"),
-                credentials=secrets.expand(upstream.credentials) if upstream.credentials else None,
-                result=upstream.result,
-                timeout=upstream.timeout,
-            ),
-            UpstreamLimits(connect_timeout=upstream.connect_timeout),
+        UpstreamSpec(
+            name=name,
+            command=upstream.command,
+            url=upstream.url or "",
+            env={key: secrets.expand(value) for key, value in upstream.env.items()},
+            cwd=str(upstream.cwd or "/"),
+            credentials=secrets.expand(upstream.credentials) if upstream.credentials else None,
+            result=upstream.result,
+            timeout=upstream.timeout,
         )
         for name, upstream in settings.upstreams.items()
     )
@@ -185,10 +180,16 @@ def redactor(settings: Settings, key: bytes) -> Redactor:
     privacy = settings.privacy
     return Redactor(
         PrivacySettings(
-            outbound={**OUTBOUND, **parse_actions(privacy.default.outbound, ("privacy", "default", "outbound"))},
+            outbound={
+                **OUTBOUND,
+                **parse_actions(privacy.default.outbound, ("privacy", "default", "outbound")),
+            },
             inbound={**INBOUND, **parse_actions(privacy.default.inbound, ("privacy", "default", "inbound"))},
             destinations={
-                name: DestinationSettings(outbound=d.outbound, inbound=d.inbound)
+                name: DestinationSettings(
+                    outbound=parse_actions(d.outbound, ("privacy", "destinations", name, "outbound")),
+                    inbound=parse_actions(d.inbound, ("privacy", "destinations", name, "inbound")),
+                )
                 for name, d in privacy.destinations.items()
             },
             detectors=privacy.detectors,

@@ -236,7 +236,7 @@ class Tool(Protocol):
 class ToolSource(Protocol):
     """Somewhere tools come from: the built-in ones, an upstream server."""
 
-    def definitions(self) -> tuple[ToolDefinition, ...]:
+    def tools(self) -> tuple[ToolDefinition, ...]:
         """The tools it serves at this moment."""
         ...
 

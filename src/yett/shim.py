@@ -112,6 +112,7 @@ def open_line(path: str, configuration: str) -> socket.socket:
         return link
     log = Path(path).parent / "gateway.log"
     try:
+        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise ShimError(f"no gateway runs and none can be started: {error}", EXIT_ENVIRONMENT) from None

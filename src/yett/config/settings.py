@@ -151,7 +151,6 @@ class Upstream(_Section):
     credentials: str | None = None
     result: Literal["untrusted", "trusted"] = "untrusted"
     timeout: Duration = 60.0
-    connect_timeout: Duration = 20.0
 
     @model_validator(mode="after")
     def _one_way(self) -> Upstream:

@@ -20,7 +20,7 @@ class BuiltinTools:
     def __init__(self, tools: tuple[Tool, ...]) -> None:
         self._tools = {tool.definition.name: tool for tool in tools}
 
-    def definitions(self) -> tuple[ToolDefinition, ...]:
+    def tools(self) -> tuple[ToolDefinition, ...]:
         """What is served."""
         return tuple(tool.definition for tool in self._tools.values())
 
@@ -51,7 +51,7 @@ class Toolbox:
         owners: dict[str, tuple[ToolDefinition, ToolSource]] = {}
         taken: list[str] = []
         for source in self._sources:
-            for definition in source.definitions():
+            for definition in source.tools():
                 if definition.name in owners:
                     taken.append(definition.name)
                 else:
