@@ -33,6 +33,8 @@ log = structlog.get_logger("yett.gateway")
 MAX_CONNECTIONS = 256
 WATCH_INTERVAL = 1.0
 HOUSEKEEPING_INTERVAL = 60.0
+STOP_GRACE = 0.1
+"""Seconds for answers that are on their way, above all the one to `yett gateway --stop`."""
 SOCKET_PATH_LIMIT = 100
 """The kernel takes 107 bytes; a few are left for a name beside it."""
 
@@ -61,6 +63,7 @@ async def serve(configuration: Configuration, ready: Callable[[], None] = lambda
         ready()
         await stop.wait()
         log.info("gateway stops")
+        await anyio.sleep(STOP_GRACE)
         tasks.cancel_scope.cancel()
     # open_app closes the rooms after the last call has ended, the log last.
 
