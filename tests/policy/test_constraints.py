@@ -82,7 +82,9 @@ def test_a_path_with_dot_dot_is_not_under_its_root(path):
     assert no({"under": "/workspace"}, path)
 
 
-@pytest.mark.parametrize("path", ["workspace/a", "", "~/a", "/workspace/a\0", "/workspace/e\u0301", "/w\ud800", 7])
+@pytest.mark.parametrize(
+    "path", ["workspace/a", "", "~/a", "/workspace/a\0", "/workspace/e\u0301", "/w\ud800", 7]
+)
 def test_a_path_that_can_be_read_in_two_ways_is_unknown(path):
     assert unknown({"under": "/workspace"}, path)
 
@@ -157,7 +159,12 @@ def test_mail_domains_are_read_from_plain_addresses_only():
     assert yes(domain, ["kim@acme.com", "lee@ACME.com"])
     assert no(domain, "kim@evil.com")
     assert no(domain, "kim@sub.acme.com")
-    for text in ("kim@evil.com,lee@acme.com", "kim@evil.com@acme.com", '"a@evil.com"@acme.com', "<k@acme.com>"):
+    for text in (
+        "kim@evil.com,lee@acme.com",
+        "kim@evil.com@acme.com",
+        '"a@evil.com"@acme.com',
+        "<k@acme.com>",
+    ):
         assert unknown(domain, text), text
 
 
@@ -254,7 +261,9 @@ def test_paths_into_arguments():
     assert opens({"args.order.items.*.sku": ["a", "b"]}, call("t", arguments))
     assert not opens({"args.order.items.*.sku": ["a"]}, call("t", arguments))
     assert closes({"args.order.items.*.sku": ["b"]}, call("t", arguments))
-    assert not opens({"args.order.items.*.sku": ["a", "b"]}, call("t", {"order": {"items": [{"sku": "a"}, {}]}}))
+    assert not opens(
+        {"args.order.items.*.sku": ["a", "b"]}, call("t", {"order": {"items": [{"sku": "a"}, {}]}})
+    )
     assert not opens({"args.order.sku": "a"}, call("t", {"order.sku": "a"}))
 
 

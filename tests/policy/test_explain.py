@@ -8,7 +8,9 @@ from policy_calls import call, policy, rule
 from yett.action import Effect
 
 WRITTEN = (
-    rule("allow", "file_*", {"args.path": {"under": "/w", "not_match": "**/.env"}, "args.mode": "r"}, id="read"),
+    rule(
+        "allow", "file_*", {"args.path": {"under": "/w", "not_match": "**/.env"}, "args.mode": "r"}, id="read"
+    ),
     rule("deny", "file_read", {"args.path": {"under": "/w/private"}}, id="private", to="stranger"),
     rule("allow", "other", id="elsewhere"),
 )
