@@ -8,9 +8,11 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from policy_calls import call, closes, opens
+from policy_calls import call, closes, opens, rule, source
 
-from yett.action import JsonValue
+from yett.action import Effect, JsonValue
+from yett.policy.compiler import compile_policy
+from yett.policy.settings import PolicySettings
 
 UTC_DAY = 1767571200.0  # Monday 2026-01-05 00:00 UTC
 
@@ -270,6 +272,17 @@ def test_paths_into_arguments():
 def test_more_values_than_the_limit_are_unknown():
     assert not opens({"args.*": {"max_len": 3}}, call("t", {"x": ["a"] * 10_000}))
     assert closes({"args.*": {"any_of": ["z"]}}, call("t", {"x": ["a"] * 10_000}))
+
+
+def test_the_first_value_over_the_limit_of_values_makes_a_call_unknown():
+    written = source(rule("allow", "t", {"args.*": {"max_len": 3}}))
+    four = compile_policy(written, PolicySettings(max_leaves=4))  # the arguments, the list and two items
+    assert four.decide(call("t", {"x": ["a", "b"]})).effect is Effect.ALLOW
+    assert four.decide(call("t", {"x": ["a", "b", "c"]})).effect is Effect.DENY
+    items = source(rule("allow", "t", {"args.x.*.y": 1}))
+    two = compile_policy(items, PolicySettings(max_leaves=2))
+    assert two.decide(call("t", {"x": [{"y": 1}] * 2})).effect is Effect.ALLOW
+    assert two.decide(call("t", {"x": [{"y": 1}] * 3})).effect is Effect.DENY
 
 
 PARTS = st.lists(st.sampled_from(["a", "..", ".", "", "workspace", ".env"]), max_size=8)

@@ -51,6 +51,8 @@ def test_wide_digits_and_dots_are_digits_and_dots(host):
         "https://user@acme.com/",
         "https://acme.com\\@evil.com/",
         "https://acme.com\t.evil.com/",
+        "https://acme.com/a\\..\\b",
+        "https://acme.com/a\nb",
         " https://acme.com/",
         "https:/acme.com/",
         "https:acme.com",
