@@ -296,3 +296,27 @@ def test_what_is_under_a_root_normalises_to_below_it(parts):
     real = posixpath.normpath("/" + path.lstrip("/"))
     inside = real == "/workspace" or real.startswith("/workspace/")
     assert yes({"under": "/workspace"}, path) is inside
+
+
+def test_lists_and_objects_are_equal_item_by_item():
+    assert yes({"eq": [1, {"a": "b"}]}, [1.0, {"a": "b"}])
+    assert no({"eq": [1]}, [1, 2])
+    assert no({"eq": {"a": 1}}, {"b": 1})
+    assert unknown({"eq": [1, True]}, [1, 1])
+
+
+def test_the_user_the_task_and_the_transport_are_those_of_the_call():
+    assert opens({"user": ["kim"]}, call("t", user="kim"))
+    assert not opens({"user": ["kim"]}, call("t", user="lee"))
+    assert not opens({"user": {"not_in": ["kim"]}}, call("t"))
+    assert closes({"task": "x"}, call("t"))
+    assert opens({"transport": "http"}, call("t"))
+    assert not opens({"transport": "stdio"}, call("t"))
+
+
+def test_values_below_something_that_has_no_items_are_unknown():
+    for value in (5, "ab", None):
+        assert not opens({"args.x.*.y": 1}, call("t", {"x": value}))
+        assert closes({"args.x.*.y": 1}, call("t", {"x": value}))
+    assert not opens({"args.x.*.y": 1}, call("t", {"x": []}))
+    assert opens({"args.x.*.y": 1}, call("t", {"x": {"k": {"y": 1}}}))
