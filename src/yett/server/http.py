@@ -9,6 +9,7 @@ scope. Nothing here reads what a message asks for.
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 
 from yett.action import Arrival, Secret, Transport
-from yett.errors import BadRequest, Unauthenticated
+from yett.errors import BadRequest, EnvironmentFault, Unauthenticated
 from yett.ports import Gate, Identify
 from yett.server.mcp_server import ARRIVAL
 from yett.server.strict_json import MessageTooLarge, parse_strict_object
@@ -45,6 +46,22 @@ class HttpSettings:
     max_depth: int = 64
     max_sessions: int = 1000
     session_idle: float = 1800.0
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        EnvironmentFault: the address is taken or not ours.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=512)
+    except OSError as error:
+        raise EnvironmentFault(
+            f"can't listen on {host}:{port}: {error.strerror}",
+            advice="change `listen.http`, or set it to null",
+        ) from error
 
 
 class HttpEdge:
