@@ -107,25 +107,27 @@ class Connection:
         wait = self._limits.backoff
         while True:
             try:
-                connected = await self._connect_and_stay()
+                lasted = await self._connect_and_stay()
             except FAILURES as error:
                 self.problems = (self._explain(error),)
-                connected = False
+                lasted = 0.0
             self.tried.set()
-            wait = self._limits.backoff if connected else min(wait * 2, self._limits.backoff_max)
+            steady = lasted >= self._limits.backoff_max
+            wait = self._limits.backoff if steady else min(wait * 2, self._limits.backoff_max)
             await anyio.sleep(self._limits.backoff)
             with anyio.move_on_after(wait - self._limits.backoff):
                 await self._wake.wait()
             self._wake = anyio.Event()
 
-    async def _connect_and_stay(self) -> bool:
-        """One connection, from start to end. Returns whether it ever worked."""
+    async def _connect_and_stay(self) -> float:
+        """One connection, from start to end. Returns for how many seconds it worked."""
         self._broken, self._changed, self._suspect = anyio.Event(), anyio.Event(), anyio.Event()
-        deadline = anyio.current_time() + self._limits.connect_timeout
-        with anyio.CancelScope(deadline=deadline) as scope:
+        since = math.inf
+        with anyio.move_on_after(self._limits.connect_timeout) as scope:
             async with self._open() as client:
                 self._adopt(await self._list(client))
                 scope.deadline = math.inf
+                since = anyio.current_time()
                 self._client = client
                 self.tried.set()
                 try:
@@ -133,10 +135,9 @@ class Connection:
                 finally:
                     self._client = None
                     scope.deadline = anyio.current_time() + 4 * self._limits.stop_timeout
-            self.problems = ("the connection was lost; a new one is being made", *self.problems)
-            return True
-        if scope.deadline > deadline:
-            return True
+        if since < math.inf:
+            self.problems = (*self.problems, "the connection was lost; a new one is being made")
+            return anyio.current_time() - since
         raise UpstreamError(f"it did not connect and list its tools in {self._limits.connect_timeout:g} s")
 
     @asynccontextmanager
