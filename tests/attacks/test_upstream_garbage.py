@@ -150,18 +150,3 @@ def test_a_program_that_ignores_every_word_is_killed():
                 await eventually(upstreams.connected)
 
     anyio.run(run)
-
-
-def test_calls_over_the_limit_wait_and_end_at_their_deadline():
-    async def run():
-        async with Upstreams([hostile("silent-call")], limits(in_flight=1)).running() as upstreams:
-            async with anyio.create_task_group() as tasks:
-
-                async def one():
-                    with pytest.raises(ExecutionTimeout):
-                        await upstreams.run(call_to(upstreams, "bad__tool", deadline=0.4))
-
-                tasks.start_soon(one)
-                tasks.start_soon(one)
-
-    anyio.run(run)

@@ -16,7 +16,8 @@ from upstream_calls import hostile, limits
 from yett.upstreams.upstreams import Upstreams
 
 async def main():
-    async with Upstreams([hostile("stubborn", env={{"MARK": "yett-outlives-test"}})], limits()).running() as u:
+    stubborn = hostile("stubborn", env={{"MARK": "yett-outlives-test"}})
+    async with Upstreams([stubborn], limits()).running() as u:
         print(sorted(u.connected()), flush=True)
         await anyio.sleep_forever()
 

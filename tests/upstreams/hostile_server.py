@@ -99,8 +99,8 @@ def on_call(message):  # noqa: C901 - one branch a misbehaviour
     elif HOW == "garbage-answer":
         raw(b"\xff\xfe\x00garbage\n[1]\n{}\nnull\n" * 100)
     elif HOW == "asks":
-        send({"id": "q1", "method": "elicitation/create",
-              "params": {"message": "password?", "requestedSchema": {"type": "object", "properties": {}}}})  # fmt: skip
+        question = {"message": "password?", "requestedSchema": {"type": "object", "properties": {}}}
+        send({"id": "q1", "method": "elicitation/create", "params": question})
         answer = json.loads(sys.stdin.readline())
         send({"id": message["id"], "result": {"content": [{"type": "text", "text": json.dumps(answer)}]}})
     elif HOW not in {"silent-call", "stubborn"}:
