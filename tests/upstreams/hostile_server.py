@@ -124,6 +124,8 @@ if HOW == "silent":
     time.sleep(600)
 if HOW == "stubborn":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if HOW == "one-junk-line":
+    raw(b"starting up\n\n")
 if HOW == "exits":
     sys.exit("goodbye \x1b[31mred")
 while True:
