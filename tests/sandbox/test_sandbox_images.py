@@ -10,7 +10,14 @@ from sandbox_world import CACHE
 
 from yett.errors import SandboxUnavailable
 from yett.sandbox.engine import Engine
-from yett.sandbox.images import INPUTS_LABEL, build_tiny, compile_runner, seccomp_profile, sources, tiny_archive
+from yett.sandbox.images import (
+    INPUTS_LABEL,
+    build_tiny,
+    compile_runner,
+    seccomp_profile,
+    sources,
+    tiny_archive,
+)
 from yett.sandbox.settings import SandboxSettings
 
 

@@ -173,16 +173,17 @@ async def test_reaping_removes_what_crashed_gateways_of_this_state_left_and_noth
 ):
     client = docker.APIClient(timeout=30)
     left = client.create_container(tiny_image, labels={"yett.gateway": instance, "yett.run": "crashed"})["Id"]
-    other = client.create_container(tiny_image, labels={"yett.gateway": f"{instance}-other", "yett.run": "x"})["Id"]
+    other = client.create_container(
+        tiny_image, labels={"yett.gateway": f"{instance}-other", "yett.run": "x"}
+    )["Id"]
     (run_dir / "leftover").mkdir()
     try:
-        async with sandboxes_of() as boxes:
-            async with boxes.lease("s") as box:
-                assert await boxes.reap() == 1
-                assert left not in containers_of(instance)
-                assert containers_of(f"{instance}-other") == [other]
-                assert not (run_dir / "leftover").exists()
-                assert (await box.run(HI)).exit_code == 0  # ours lives
+        async with sandboxes_of() as boxes, boxes.lease("s") as box:
+            assert await boxes.reap() == 1
+            assert left not in containers_of(instance)
+            assert containers_of(f"{instance}-other") == [other]
+            assert not (run_dir / "leftover").exists()
+            assert (await box.run(HI)).exit_code == 0  # ours lives
     finally:
         client.remove_container(other)
         client.close()

@@ -34,7 +34,10 @@ def frame(kind: bytes, payload: bytes = b"") -> bytes:
 
 
 def entry(kind=b"f", size=1, mode=0o644, modified=2_000_000_000, name=b"n", name_size=None) -> bytes:
-    return struct.pack("<cQIqH", kind, size, mode, modified, len(name) if name_size is None else name_size) + name
+    return (
+        struct.pack("<cQIqH", kind, size, mode, modified, len(name) if name_size is None else name_size)
+        + name
+    )
 
 
 ALL = [

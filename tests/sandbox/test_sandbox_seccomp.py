@@ -48,7 +48,6 @@ OPEN = {
 }
 OPEN_BUT_THE_KERNEL_SAYS_NO = {"ioctl_fionread": errno.EBADF}
 AS_IF_MISSING = {"clone3", "io_uring_setup", "userfaultfd", "memfd_secret", "pidfd_getfd", "statmount"}
-NEEDS_A_CAPABILITY = {"socket_inet_raw"}
 
 
 @pytest.mark.anyio

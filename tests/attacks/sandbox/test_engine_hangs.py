@@ -75,7 +75,9 @@ async def test_an_engine_that_hangs_fails_the_call_in_time_and_is_then_left_alon
             assert (await box.run(sh("echo back"))).stdout == b"back\n"
 
 
-async def test_a_container_whose_start_hangs_is_removed_when_the_engine_is_back(sandboxes_of, engine, instance):
+async def test_a_container_whose_start_hangs_is_removed_when_the_engine_is_back(
+    sandboxes_of, engine, instance
+):
     async with sandboxes_of(engine=engine.url, idle=0.4, **LIMITS) as boxes:
         engine.hang_on = b"/start"
         with pytest.raises(SandboxUnavailable):
@@ -95,12 +97,11 @@ async def test_an_engine_that_dies_in_mid_request_is_said(sandboxes_of, engine):
 
 
 async def test_a_call_that_runs_does_not_notice_that_the_engine_hangs(sandboxes_of, engine):
-    async with sandboxes_of(engine=engine.url, **LIMITS) as boxes:
-        async with boxes.lease("s") as box:
-            engine.hang_on = b"HTTP/1.1"
-            assert (await box.run(sh("echo on"))).stdout == b"on\n"
-            assert (await box.run(sh("sleep 60", timeout=0.2))).timed_out  # killed without the engine
-            assert not box.usable
+    async with sandboxes_of(engine=engine.url, **LIMITS) as boxes, boxes.lease("s") as box:
+        engine.hang_on = b"HTTP/1.1"
+        assert (await box.run(sh("echo on"))).stdout == b"on\n"
+        assert (await box.run(sh("sleep 60", timeout=0.2))).timed_out  # killed without the engine
+        assert not box.usable
 
 
 async def test_no_engine_at_all_is_said(sandboxes_of, tmp_path):

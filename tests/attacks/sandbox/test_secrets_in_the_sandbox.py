@@ -8,7 +8,9 @@ from sandbox_world import sh
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 
 
-async def test_a_program_gets_the_configured_environment_and_nothing_of_the_gateways(sandboxes_of, monkeypatch):
+async def test_a_program_gets_the_configured_environment_and_nothing_of_the_gateways(
+    sandboxes_of, monkeypatch
+):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "made-up")
     monkeypatch.setenv("HTTPS_PROXY", "http://user:made-up@127.0.0.1:1")
     async with sandboxes_of() as boxes, boxes.lease("s") as box:
@@ -24,7 +26,9 @@ async def test_the_one_time_secret_is_nowhere_inside(sandboxes_of, entropy, monk
     real = entropy.token
     monkeypatch.setattr(entropy, "token", lambda: spoken.append(real()) or spoken[-1])
     async with sandboxes_of() as boxes, boxes.lease("s") as box:
-        seen = await box.run(sh("cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline /proc/self/mountinfo 2>/dev/null"))
+        seen = await box.run(
+            sh("cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline /proc/self/mountinfo 2>/dev/null")
+        )
         assert len(spoken) == 1
         assert spoken[0].encode() not in seen.stdout
         assert b"YETT_HELLO" not in seen.stdout
