@@ -50,7 +50,7 @@ async def test_one_call_at_a_time_and_the_queue_is_bounded(sandboxes_of):
             await until(lambda: order == ["first in"])
             group.start_soon(call, "second")
             await anyio.sleep(0.02)
-            with pytest.raises(ExecutionError, match="busy.*Retry after"):
+            with pytest.raises(ExecutionError, match=r"busy.*Retry after"):
                 async with boxes.lease("s"):
                     pass
         assert order == ["first in", "first out", "second in", "second out"]
@@ -100,12 +100,45 @@ async def test_the_end_of_a_session_ends_its_running_call(sandboxes_of):
         assert on_host(seconds) == []
 
 
+async def test_a_call_that_waits_or_begins_while_its_session_ends_runs_nothing(sandboxes_of, instance):
+    async with sandboxes_of() as boxes, anyio.create_task_group() as group:
+        leased = anyio.Event()
+
+        async def running():
+            with pytest.raises(ExecutionError, match="died"):
+                async with boxes.lease("s") as box:
+                    leased.set()
+                    await box.run(sh("sleep 60"))
+
+        async def refused():
+            with pytest.raises(ExecutionError, match="session has ended"):
+                async with boxes.lease("s"):
+                    pass
+
+        group.start_soon(running)
+        await leased.wait()
+        group.start_soon(refused)
+        await until(lambda: boxes._seats["s"].waiting)
+        await boxes.end("s")
+        await until(lambda: boxes._alive == 0)
+        group.start_soon(refused)  # this one is making its container
+        await until(lambda: boxes._making)
+        await boxes.end("s")
+        await until(lambda: not boxes._making)
+        await until(lambda: containers_of(instance) == [])
+        assert (boxes._alive, boxes._seats) == (0, {})
+
+
 async def test_an_exception_in_the_caller_destroys_the_container(sandboxes_of):
     async with sandboxes_of() as boxes:
-        with pytest.raises(ZeroDivisionError):
+
+        async def fail():
             async with boxes.lease("s") as box:
                 await box.write("/workspace/mine", b"a")
                 raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await fail()
         async with boxes.lease("s") as box:
             assert await box.list("/workspace") == ()
 

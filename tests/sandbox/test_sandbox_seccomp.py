@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import errno
 import json
+import platform
 import runpy
 import shutil
 import subprocess
@@ -50,18 +51,22 @@ OPEN_BUT_THE_KERNEL_SAYS_NO = {"ioctl_fionread": errno.EBADF}
 AS_IF_MISSING = {"clone3", "io_uring_setup", "userfaultfd", "memfd_secret", "pidfd_getfd", "statmount"}
 
 
+@pytest.fixture
+def probe(tmp_path):
+    """The probe, compiled. musl has no kernel headers of its own."""
+    compiler = shutil.which("musl-gcc") or shutil.which("gcc")
+    multiarch = f"/usr/include/{platform.machine()}-linux-gnu"
+    headers = ["-idirafter", "/usr/include", "-idirafter", multiarch]
+    program, source = tmp_path / "probe", Path(__file__).with_name("probe.c")
+    subprocess.run([compiler, "-static", "-Os", *headers, "-o", str(program), str(source)], check=True)
+    return program.read_bytes()
+
+
 @pytest.mark.anyio
 @pytest.mark.engine
-async def test_exactly_these_doors_of_the_kernel_are_open(sandboxes_of, tmp_path):
-    compiler = shutil.which("musl-gcc") or shutil.which("gcc")
-    probe = tmp_path / "probe"
-    subprocess.run(
-        [compiler, "-static", "-Os", "-idirafter", "/usr/include", "-idirafter", "/usr/include/x86_64-linux-gnu",
-         "-o", str(probe), str(Path(__file__).with_name("probe.c"))],
-        check=True,
-    )  # fmt: skip
+async def test_exactly_these_doors_of_the_kernel_are_open(sandboxes_of, probe):
     async with sandboxes_of() as boxes, boxes.lease("s") as box:
-        await box.write("/workspace/probe", probe.read_bytes())
+        await box.write("/workspace/probe", probe)
         result = await box.run(sh("chmod +x probe && ./probe"))
     assert result.exit_code == 0
     seen = {name: int(code) for name, code in (line.split() for line in result.stdout.decode().splitlines())}

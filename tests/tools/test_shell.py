@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""shell_run over a sandbox that answers as it is told; over a real one in tests/attacks/sandbox and tests/sandbox."""
+"""shell_run over a sandbox that answers as it is told; over a real one in tests/sandbox."""
 
 from contextlib import asynccontextmanager
 
@@ -142,13 +142,13 @@ def test_output_that_is_not_utf_8_is_still_text():
 
 
 def test_a_missing_sandbox_is_passed_on():
-    class None_:
+    class NoEngine:
         @asynccontextmanager
         async def lease(self, session):
             raise SandboxUnavailable("no engine")
             yield
 
-    tool = ShellRun(None_())
+    tool = ShellRun(NoEngine())
     with pytest.raises(SandboxUnavailable):
         anyio.run(tool.run, call(tool, {"command": "ls"}))
 

@@ -24,10 +24,10 @@ class FragileEngine:
             await listener.serve(self._connection)
 
     async def _connection(self, client):
-        async with client, await anyio.connect_unix("/var/run/docker.sock") as engine:
-            async with anyio.create_task_group() as group:
-                group.start_soon(self._copy, client, engine, group.cancel_scope, True)
-                group.start_soon(self._copy, engine, client, group.cancel_scope, False)
+        engine = await anyio.connect_unix("/var/run/docker.sock")
+        async with client, engine, anyio.create_task_group() as group:
+            group.start_soon(self._copy, client, engine, group.cancel_scope, True)
+            group.start_soon(self._copy, engine, client, group.cancel_scope, False)
 
     async def _copy(self, source, sink, scope, requests):
         try:
