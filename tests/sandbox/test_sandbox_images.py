@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 import io
 import shutil
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -89,3 +91,15 @@ async def test_a_second_build_does_nothing_and_a_stale_image_is_replaced(tiny_im
     finally:
         client.close()
         await engine.aclose()
+
+
+def test_in_a_wheel_the_sources_are_beside_the_module(tmp_path):
+    """`sandbox_images` is packed as yett/sandbox/images, next to images.py; the module must win the name."""
+    checkout = sources().parent
+    shutil.copytree(checkout / "src" / "yett", tmp_path / "yett")
+    shutil.copytree(sources(), tmp_path / "yett" / "sandbox" / "images")
+    ask = "from yett.sandbox import images; print(images.sources()); images.seccomp_profile()"
+    done = subprocess.run(
+        [sys.executable, "-c", ask], env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert (done.stdout.strip(), done.stderr) == (str(tmp_path / "yett" / "sandbox" / "images"), "")

@@ -105,9 +105,9 @@ async def test_a_call_that_waits_or_begins_while_its_session_ends_runs_nothing(s
         leased = anyio.Event()
 
         async def running():
-            with pytest.raises(ExecutionError, match="died"):
-                async with boxes.lease("s") as box:
-                    leased.set()
+            async with boxes.lease("s") as box:
+                leased.set()
+                with pytest.raises(ExecutionError, match="died"):
                     await box.run(sh("sleep 60"))
 
         async def refused():

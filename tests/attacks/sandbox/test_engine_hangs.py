@@ -15,6 +15,7 @@ class FragileEngine:
 
     def __init__(self, path):
         self.path = str(path)
+        self.connections = 0
         self.hang_on = None
         self.break_on = None
 
@@ -24,6 +25,7 @@ class FragileEngine:
             await listener.serve(self._connection)
 
     async def _connection(self, client):
+        self.connections += 1
         engine = await anyio.connect_unix("/var/run/docker.sock")
         async with client, engine, anyio.create_task_group() as group:
             group.start_soon(self._copy, client, engine, group.cancel_scope, True)
@@ -51,7 +53,7 @@ async def engine(tmp_path):
         group.cancel_scope.cancel()
 
 
-LIMITS = {"engine_deadline": 0.6, "breaker_pause": 0.4, "kill_grace": 0.2}
+LIMITS = {"engine_deadline": 4.0, "breaker_pause": 0.4}
 
 
 async def test_an_engine_that_hangs_fails_the_call_in_time_and_is_then_left_alone(sandboxes_of, engine):
@@ -59,14 +61,17 @@ async def test_an_engine_that_hangs_fails_the_call_in_time_and_is_then_left_alon
         async with boxes.lease("warm"):
             pass
         engine.hang_on = b"/containers/create"
-        with anyio.fail_after(5), pytest.raises(SandboxUnavailable, match="did not answer in time"):
+        with (
+            anyio.fail_after(3 * LIMITS["engine_deadline"]),
+            pytest.raises(SandboxUnavailable, match="did not answer in time"),
+        ):
             async with boxes.lease("s"):
                 pass
-        began = anyio.current_time()
+        asked = engine.connections
         with pytest.raises(SandboxUnavailable, match="left alone"):
             async with boxes.lease("s"):
                 pass
-        assert anyio.current_time() - began < LIMITS["engine_deadline"]  # at once: nothing was asked
+        assert engine.connections == asked
         async with boxes.lease("warm") as box:  # what runs needs no engine
             assert (await box.run(sh("echo hi"))).stdout == b"hi\n"
         engine.hang_on = None

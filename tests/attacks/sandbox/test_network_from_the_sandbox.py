@@ -32,6 +32,6 @@ async def test_there_is_no_route_no_interface_and_no_name(sandboxes_of):
 async def test_loopback_inside_works(sandboxes_of):
     async with sandboxes_of() as boxes, boxes.lease("s") as box:
         result = await box.run(
-            sh("echo hi | nc -l -p 9000 & usleep 200000; nc -w 2 127.0.0.1 9000 </dev/null")
+            sh("nc -l -p 9000 -e echo hi & until nc -w 2 127.0.0.1 9000 </dev/null; do usleep 20000; done")
         )
     assert result.stdout == b"hi\n"
