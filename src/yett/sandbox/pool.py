@@ -42,6 +42,7 @@ class _Seat:
     free: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(1, max_value=1))
     container: Container | None = None
     waiting: int = 0
+    ended: bool = False
     used_at: float = 0.0
 
     @property
@@ -117,18 +118,20 @@ class DockerSandboxes:
         seat = self._seats.setdefault(session, _Seat())
         await self._sit(seat)
         try:
+            _check_not_ended(seat)
             container = seat.container
             if container is None or not container.usable:
                 container = seat.container = await self._obtain()
             orderly = False
             try:
+                _check_not_ended(seat)
                 yield container
                 orderly = True
             except ExecutionError:
                 orderly = True
                 raise
             finally:
-                if not orderly or not container.usable or self._once or self._closed:
+                if not orderly or not container.usable or self._once or self._closed or seat.ended:
                     seat.container = None
                     await self._bury(container)
         finally:
@@ -140,7 +143,10 @@ class DockerSandboxes:
     async def end(self, session: str) -> None:
         """Destroy the session's container, also under a running call, which then fails."""
         seat = self._seats.pop(session, None)
-        if seat is not None and seat.container is not None:
+        if seat is None:
+            return
+        seat.ended = True  # for the calls that wait for it or make its container just now
+        if seat.container is not None:
             container, seat.container = seat.container, None
             await self._bury(container)
 
@@ -267,12 +273,18 @@ class DockerSandboxes:
                 if not seat.taken and not seat.waiting and seat.used_at < before:
                     await self.end(session)
             await self._bury_doomed()
+            self._refill()
 
     async def _bury_doomed(self) -> None:
         for name in tuple(self._doomed):
             with suppress(SandboxUnavailable):
                 await self.engine.remove(name)
                 self._doomed.discard(name)
+
+
+def _check_not_ended(seat: _Seat) -> None:
+    if seat.ended:
+        raise ExecutionError("The session has ended; nothing was run.")
 
 
 def _busy(what: str) -> ExecutionError:
