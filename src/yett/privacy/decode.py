@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Encoded text inside a text: base64, base64url, hexadecimal and percent escapes. Bounded and pure.
+
+A run that decodes to readable text is looked at too; what is found in it stands for the whole run.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
+
+import re2
+
+_RUN = re2.compile(r"(?:[A-Za-z0-9+/]{16,}|[A-Za-z0-9_\-]{16,})={0,2}")
+_PERCENT = re2.compile(r"[^\s\"'<>]*%[0-9A-Fa-f]{2}[^\s\"'<>]*")
+_HEX = re.compile(r"(?:[0-9a-fA-F]{2})+")
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """`text[start:end]` says `decoded`."""
+
+    start: int
+    end: int
+    decoded: str
+
+
+def encoded_runs(text: str) -> Iterator[Encoded]:
+    """The runs of a plain (ASCII) text that decode to readable text."""
+    data = text.encode()
+    if "%" in text:
+        for match in _PERCENT.finditer(data):
+            start, end = match.span()
+            decoded = _readable(unquote_to_bytes(data[start:end]))
+            if decoded is not None:
+                yield Encoded(start, end, decoded)
+    for match in _RUN.finditer(data):
+        start, end = match.span()
+        run = text[start:end]
+        for raw in _decodings(run):
+            decoded = _readable(raw)
+            if decoded is not None:
+                yield Encoded(start, end, decoded)
+
+
+def _decodings(run: str) -> Iterator[bytes]:
+    if run.isalpha() and (run.islower() or run.isupper()):
+        return  # a word; encoded text is never of one case alone
+    if len(run) % 2 == 0 and _HEX.fullmatch(run):
+        yield bytes.fromhex(run)
+    bare = run.rstrip("=")
+    if len(bare) % 4 == 1:
+        return
+    try:
+        yield base64.b64decode(
+            bare.replace("-", "+").replace("_", "/") + "=" * (-len(bare) % 4), validate=True
+        )
+    except binascii.Error:
+        return
+
+
+def _readable(raw: bytes) -> str | None:
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        return None
+    return text if all(char.isprintable() or char.isspace() for char in text) else None
+
+
+__all__ = ["Encoded", "encoded_runs"]
