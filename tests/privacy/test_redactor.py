@@ -54,6 +54,38 @@ def test_the_sandbox_gets_everything_and_findings_still_say_so():
     assert {item.action for item in seen.findings} == {ALLOW}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "target"),
+    [({"body": CARD}, "upstream:sandbox"), ({"body": CARD, "url": "http://sandbox/x"}, "egress")],
+)
+def test_only_the_sandbox_itself_is_the_sandbox(arguments, target):
+    assert out(arguments, target=target).arguments["body"] == "[CREDIT_CARD]"
+
+
+def test_what_the_sandbox_may_not_get_can_be_named():
+    settings = {"destinations": {"sandbox": DestinationSettings(outbound={"SECRET": BLOCK})}}
+    assert out({"command": AWS_KEY}, target="sandbox", name="shell_run", **settings).blocked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ud800 " + CARD,
+        "[" * 100_000,
+        '{"a": 1e999}',
+        "&#99999;",
+        "%ff%fe" + CARD,
+        "\x00",
+        "Basic ====",
+        "?sig=" + "a" * 40,
+    ],
+)
+def test_odd_text_never_breaks_the_redactor(text):
+    for arguments in ({"a": text}, {text: 1}, {"a": json.dumps([text])}):
+        json.dumps(out(arguments).arguments)
+        back(ToolResult.text(text, structured=arguments))
+
+
 def test_by_default_results_lose_secrets_cards_and_social_security_numbers():
     seen = back(ToolResult.text(f"{AWS_KEY} {CARD} {SSN} {IBAN}"))
     assert seen.result.content[0]["text"] == f"[SECRET] [CREDIT_CARD] [US_SSN] {IBAN}"
