@@ -81,7 +81,6 @@ class PrivacySettings:
     `destinations`: by the tool's target (`upstream:crm`), the part behind its colon (`crm`), or for
     egress the host of the `url` argument. `max_bytes` counts characters of all text and names in one
     value; `max_depth` nesting, JSON inside strings included; `max_leaves` values in it.
-    `logged_text` characters of one text and `logged_bytes` of a call's arguments stand in the log.
     `writing_tools` are those whose arguments may hold no marker of ours.
     """
 
@@ -94,8 +93,6 @@ class PrivacySettings:
     max_depth: int = 64
     max_leaves: int = 100_000
     max_decoding: int = 2
-    logged_text: int = 2000
-    logged_bytes: int = 16 << 10
     writing_tools: frozenset[str] = frozenset({"file_write", "file_edit"})
 
     def __post_init__(self) -> None:
@@ -122,30 +119,38 @@ class PrivacySettings:
                     f"privacy.{item.name} must be 1 or more", path=("privacy", item.name)
                 )
 
-    def outbound_for(self, names: tuple[str, ...]) -> Actions:
-        """What to do on the way to a destination known by these names, the most telling name first."""
-        base = SANDBOX_OUTBOUND if SANDBOX in names else self.outbound
-        found = next((self.destinations[name] for name in names if name in self.destinations), None)
+    def outbound_for(self, target: str, names: tuple[str, ...]) -> Actions:
+        """What to do on the way to a tool's target known by these names, the most telling name first."""
+        base = SANDBOX_OUTBOUND if target == SANDBOX else self.outbound
+        found = self._destination(names)
         return {**base, **found.outbound} if found else base
 
     def inbound_for(self, names: tuple[str, ...]) -> Actions:
         """What to do with what comes back from a destination."""
-        found = next((self.destinations[name] for name in names if name in self.destinations), None)
+        found = self._destination(names)
         return {**self.inbound, **found.inbound} if found else self.inbound
+
+    def _destination(self, names: tuple[str, ...]) -> DestinationSettings | None:
+        return next((self.destinations[name] for name in names if name in self.destinations), None)
 
     def acted_on(self) -> frozenset[str]:
         """Every entity that some map masks or blocks."""
-        maps = [self.outbound, self.inbound]
-        maps += [part for place in self.destinations.values() for part in (place.outbound, place.inbound)]
+        maps = self._maps()
         return frozenset(
             entity for part in maps for entity, action in part.items() if action is not FindingAction.ALLOW
         )
 
     def named(self) -> frozenset[str]:
         """Every entity that some map names."""
-        maps = [self.outbound, self.inbound]
-        maps += [part for place in self.destinations.values() for part in (place.outbound, place.inbound)]
-        return frozenset(entity for part in maps for entity in part)
+        return frozenset(entity for part in self._maps() for entity in part)
+
+    def _maps(self) -> list[Actions]:
+        places = self.destinations.values()
+        return [
+            self.outbound,
+            self.inbound,
+            *(part for place in places for part in (place.outbound, place.inbound)),
+        ]
 
 
 __all__ = [
