@@ -28,6 +28,7 @@ from yett.errors import ConfigurationError
 from yett.privacy.detector import Detector
 from yett.privacy.entities import IP_ADDRESS, LIMIT, MASK_MARKER, PATTERN_ENTITIES, marker, marker_pattern
 from yett.privacy.leaf import Sighting, look, mask
+from yett.privacy.logged import short_enough, withheld
 from yett.privacy.patterns import PatternDetector
 from yett.privacy.presidio import PresidioDetector
 from yett.privacy.result import rewrite_result
@@ -66,6 +67,7 @@ class Redactor:
                 f"no configured detector can find {', '.join(sorted(unknown))}", path=("privacy", "default")
             )
         self._markers = marker_pattern(settings.acted_on() or {MASK_MARKER})
+        self._everything: Actions = dict.fromkeys(known, FindingAction.MASK)
 
     def outbound(self, action: Action, *, resumed: bool) -> RedactedArguments:
         """What may leave towards the action's destination. Over a limit: a blocking `LIMIT` finding."""
@@ -90,6 +92,14 @@ class Redactor:
         if blocked:
             seen = _withheld(result, f"The result was withheld: it holds {', '.join(blocked)}.")
         return RedactedResult(result=seen, findings=tuple(look_at.findings))
+
+    def logged(self, arguments: JsonObject) -> JsonObject:
+        """The arguments as the log may hold them: whatever was found is masked, and long values are cut."""
+        try:
+            seen = self._look(self._everything, markers=None).object(arguments, "")
+        except OverLimitError:
+            return withheld("over a limit of what may be looked at")
+        return short_enough(seen, self._settings.logged_text, self._settings.logged_bytes)
 
     def _look(self, actions: Actions, *, markers: re.Pattern[str] | None) -> _Look:
         return _Look(self._settings, self._detectors, actions, markers)

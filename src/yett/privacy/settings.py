@@ -81,6 +81,7 @@ class PrivacySettings:
     `destinations`: by the tool's target (`upstream:crm`), the part behind its colon (`crm`), or for
     egress the host of the `url` argument. `max_bytes` counts characters of all text and names in one
     value; `max_depth` nesting, JSON inside strings included; `max_leaves` values in it.
+    `logged_text` characters of one text and `logged_bytes` of a call's arguments stand in the log.
     `writing_tools` are those whose arguments may hold no marker of ours.
     """
 
@@ -93,6 +94,8 @@ class PrivacySettings:
     max_depth: int = 64
     max_leaves: int = 100_000
     max_decoding: int = 2
+    logged_text: int = 2000
+    logged_bytes: int = 16 << 10
     writing_tools: frozenset[str] = frozenset({"file_write", "file_edit"})
 
     def __post_init__(self) -> None:
