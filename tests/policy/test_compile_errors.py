@@ -185,7 +185,7 @@ def test_expectations_get_the_one_spelling_of_facts():
 
 
 def test_durations_are_read_as_people_write_them():
-    from yett.policy.durations import seconds_of
+    from yett.units import seconds_of
 
     assert [seconds_of(text) for text in ("90s", "10m", "1h30m", "7d", 5, 0.5)] == [
         90,

@@ -13,10 +13,25 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from yett.config.units import seconds, size
+from yett.units import bytes_of, seconds_of
 
-Duration = Annotated[float, BeforeValidator(seconds)]
-Size = Annotated[int, BeforeValidator(size)]
+
+def _duration(written: object) -> float:
+    seconds = seconds_of(written)
+    if seconds is None:
+        raise ValueError("a duration looks like 250ms, 30s, 10m, 8h or 90d")
+    return seconds
+
+
+def _size(written: object) -> int:
+    size = bytes_of(written)
+    if size is None:
+        raise ValueError("a size looks like 64KiB, 512MiB or 1GB")
+    return size
+
+
+Duration = Annotated[float, BeforeValidator(_duration)]
+Size = Annotated[int, BeforeValidator(_size)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$")]
 Words = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)]
 

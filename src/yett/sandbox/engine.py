@@ -10,16 +10,16 @@ they go down the container's own socket. `container.py`, `pool.py` and `images.p
 from __future__ import annotations
 
 import math
-import socket  # noqa: TID251  (this is the room)
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
-import docker  # noqa: TID251  (this is the room)
+import docker
 import requests
-from docker.errors import APIError, DockerException, NotFound  # noqa: TID251
+from docker.errors import APIError, DockerException, NotFound
 
 from yett.action import JsonObject
 from yett.errors import SandboxUnavailable

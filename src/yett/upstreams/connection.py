@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
-import httpx2  # noqa: TID251 - its errors come through the SDK
+import httpx2
 import mcp.types as mcp_types
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess  # noqa: TID251 - programs of upstreams are started here
+import subprocess
 import sys
 from collections import deque
 from collections.abc import AsyncGenerator
