@@ -190,11 +190,18 @@ async def test_a_missing_image_is_said(sandboxes_of):
                 pass
 
 
-async def test_an_image_without_a_runner_is_said_and_leaves_nothing(sandboxes_of, instance):
+@pytest.fixture
+def empty_image(instance):
+    """An image with nothing in it."""
     client = docker.APIClient(timeout=30)
-    client.import_image_from_data(b"\0" * 10240, repository="yett/tiny", tag="empty")
+    client.import_image_from_data(b"\0" * 10240, repository="yett/tiny", tag=instance)
+    yield f"yett/tiny:{instance}"
+    client.remove_image(f"yett/tiny:{instance}", force=True)
     client.close()
-    async with sandboxes_of(image="yett/tiny:empty") as boxes:
+
+
+async def test_an_image_without_a_runner_is_said_and_leaves_nothing(sandboxes_of, instance, empty_image):
+    async with sandboxes_of(image=empty_image) as boxes:
         with pytest.raises(SandboxUnavailable, match="yett-runner"):
             async with boxes.lease("s"):
                 pass

@@ -33,6 +33,8 @@ RUN_LABEL = "yett.run"
 
 _SOCKET_PATH_LIMIT = 107 - len("/12345678901234567890123456/s")
 _RETRY = 5.0
+_REMEMBER = 60.0
+"""How long a container that an engine may make late is looked for, in seconds."""
 
 
 @dataclass(slots=True)
@@ -83,7 +85,7 @@ class DockerSandboxes:
         self._spares: list[Container] = []
         self._making = 0
         self._alive = 0
-        self._doomed: set[str] = set()
+        self._doomed: dict[str, float] = {}
         self._closed = False
         self._tasks: TaskGroup | None = None
         self._stack = AsyncExitStack()
@@ -229,7 +231,7 @@ class DockerSandboxes:
             )
         except BaseException:
             self._alive -= 1
-            self._doomed.add(name)  # an abandoned call of the engine may still make it
+            self._doom(name)  # an engine that hung may still make it
             raise
         finally:
             self._making -= 1
@@ -242,7 +244,7 @@ class DockerSandboxes:
         if await container.destroy():
             self._alive -= 1
             if not container.removed:
-                self._doomed.add(container.name)
+                self._doom(container.name)
 
     def _refill(self) -> None:
         if self._tasks is not None and not self._closed:
@@ -276,10 +278,14 @@ class DockerSandboxes:
             self._refill()
 
     async def _bury_doomed(self) -> None:
-        for name in tuple(self._doomed):
+        for name, until in tuple(self._doomed.items()):
             with suppress(SandboxUnavailable):
                 await self.engine.remove(name)
-                self._doomed.discard(name)
+                if anyio.current_time() >= until:
+                    self._doomed.pop(name, None)
+
+    def _doom(self, name: str) -> None:
+        self._doomed[name] = anyio.current_time() + _REMEMBER
 
 
 def _check_not_ended(seat: _Seat) -> None:
