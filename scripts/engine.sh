@@ -41,7 +41,7 @@ static_busybox() {
 	[ -x /bin/busybox ] && ! grep -q '/ld-linux\|/ld-musl' /bin/busybox
 }
 
-compiler() { have musl-gcc || have gcc; }
+compiler() { have musl-gcc; }
 
 wanted() {
 	static_busybox || printf 'busybox-static '
@@ -88,4 +88,4 @@ if ! answers; then
 fi
 
 static_busybox || fail "/bin/busybox is missing or not static; install busybox-static"
-compiler || fail "there is no C compiler; install musl-tools"
+compiler || fail "there is no static C compiler; install musl-tools"

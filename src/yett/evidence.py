@@ -121,8 +121,8 @@ def approval_moved(record: ApprovalRecord, previous: ApprovalState | None, by: s
         event="approval",
         fields={
             "approval": record.id,
-            "from": previous.value if previous else None,
-            "to": record.state.value,
+            "previous": previous.value if previous else None,
+            "state": record.state.value,
             "by": by,
             "agent": record.agent,
             "tool": record.tool,

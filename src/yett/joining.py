@@ -112,6 +112,7 @@ def sandbox_settings(shell: Shell) -> SandboxSettings:
         pids=shell.pids,
         work_size=shell.work,
         output_limit=shell.output,
+        workspace=str(shell.workspace.expanduser().resolve()) if shell.workspace else "",
     )
 
 

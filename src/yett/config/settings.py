@@ -71,7 +71,10 @@ class Role(_Section):
 
 
 class Shell(_Section):
-    """`tools.shell`: the sandbox that shell and file tools run in."""
+    """`tools.shell`: the sandbox that shell and file tools run in.
+
+    `workspace` is a folder of this host that is mounted at /workspace, read-only.
+    """
 
     image: str = "yett/tiny"
     timeout: Duration = 60.0
@@ -84,7 +87,6 @@ class Shell(_Section):
     network: Literal["none"] = "none"
     output: Size = 1 << 20
     workspace: Path | None = None
-    workspace_mode: Literal["ro", "rw"] = "ro"
 
 
 class Database(_Section):
