@@ -65,7 +65,7 @@ def container_config(
         ],
         "Mounts": [
             _bound(socket, SOCKET),
-            *([_bound(settings.workspace, WORKSPACE)] if settings.workspace else []),
+            *_workspace(settings.workspace),
         ],
         "Runtime": settings.runtime,
         "RestartPolicy": {"Name": "no"},
@@ -102,13 +102,12 @@ def _file_systems(settings: SandboxSettings) -> dict[str, JsonValue]:
 
 def _bound(source: str, target: str) -> JsonObject:
     """A path of the host inside the container, read-only; a missing source is an error, never made."""
-    return {
-        "Type": "bind",
-        "Source": source,
-        "Target": target,
-        "ReadOnly": True,
-        "BindOptions": {"Propagation": "rprivate"},
-    }
+    return {"Type": "bind", "Source": source, "Target": target, "ReadOnly": True}
+
+
+def _workspace(folder: str) -> list[JsonValue]:
+    # Not recursive: older engines leave file systems that are mounted below it writable.
+    return [{**_bound(folder, WORKSPACE), "BindOptions": {"NonRecursive": True}}] if folder else []
 
 
 def _ulimit(name: str, value: int) -> dict[str, JsonValue]:

@@ -63,7 +63,7 @@ class SandboxSettings:
         engine: where the Docker Engine API listens.
         image: an image with `/yett-runner` in it.
         runtime: an OCI runtime the engine knows (`runc`, `runsc`).
-        workspace: a folder of the host at /workspace, read-only; empty means an empty one that can be written.
+        workspace: a folder of the host at /workspace, read-only; without one it is empty and writable.
         lifetime: `session` keeps the container between the calls of a session; `call` never uses one twice.
         timeout: the longest a command may run; a longer wish is lowered to this.
         after_timeout: `destroy` throws the container away with its files; `keep` keeps it when its runner
