@@ -125,7 +125,7 @@ def egress_settings(settings: Settings, secrets: SecretStore) -> EgressSettings:
                 ports=frozenset(rule.ports),
                 methods=frozenset(rule.methods),
                 paths=rule.paths,
-                to=frozenset(rule.to),
+                to=_with_heirs(frozenset(rule.to), settings),
                 private=rule.private,
             )
             for rule in settings.egress.allow
@@ -136,6 +136,15 @@ def egress_settings(settings: Settings, secrets: SecretStore) -> EgressSettings:
             for host, c in settings.egress.credentials.items()
         },
     )
+
+
+def _with_heirs(names: frozenset[str], settings: Settings) -> frozenset[str]:
+    """The names, and every role that inherits one of them: egress compares roles that are given directly."""
+    while True:
+        heirs = {name for name, role in settings.roles.items() if names & set(role.inherits)}
+        if heirs <= names:
+            return names
+        names |= heirs
 
 
 def sql_tool(settings: Settings, folder: Path) -> SqlQuery | None:

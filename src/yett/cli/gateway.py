@@ -59,6 +59,9 @@ def _until_released(lock: Path) -> None:
 def log_to_stderr() -> None:
     """Logs are JSON lines on stderr; stdout belongs to MCP and to answers."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
+    for chatty in ("mcp", "client", "sqlglot"):
+        # They log what upstreams and agents send; our own log says what matters without the content.
+        logging.getLogger(chatty).setLevel(logging.CRITICAL)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
