@@ -7,6 +7,7 @@ operator and, if configured, HTTP. It builds nothing itself (`app.py`) and decid
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -60,6 +61,9 @@ async def serve(configuration: Configuration, ready: Callable[[], None] = lambda
         tasks.start_soon(_follow_upstreams, app)
         tasks.start_soon(_until_signal, stop)
         log.info("gateway ready", http=app.settings.listen.http, state=str(configuration.state))
+        # What was built stays: later collections need not look at it again.
+        gc.collect()
+        gc.freeze()
         ready()
         await stop.wait()
         log.info("gateway stops")
@@ -132,6 +136,8 @@ async def _serve_http(
         server_header=False,
         date_header=False,
         ws="none",
+        http="httptools",
+        proxy_headers=False,  # or a client could choose the source address that rules see
         limit_concurrency=1024,
         timeout_graceful_shutdown=2,
     )
