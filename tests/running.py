@@ -39,7 +39,7 @@ from yett.config.load import load
 START_DEADLINE = 30.0
 ERAS = ("auto", "legacy")
 TRANSPORTS = ("stdio", "http")
-AGENTS = ("research-1", "research-2", "stranger")
+EDGE_SECRET = "s1te-cr3dential-0f-the-edge"
 
 
 def by(method):
@@ -89,7 +89,7 @@ class Witness:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 witness.hits.append(self.path)
-                witness.headers.append(dict(self.headers))
+                witness.headers.append({name.lower(): value for name, value in self.headers.items()})
                 self.rfile.read(int(self.headers.get("content-length") or 0))
                 if "/slow" in self.path:
                     witness.let_go.wait(20)
@@ -196,9 +196,7 @@ class RunningGateway:
     def __enter__(self):
         if self._start:
             self.start()
-            for agent in AGENTS:
-                if agent in self.sections["agents"]:
-                    self.issue(agent)
+            self.issue_all()
         return self
 
     def __exit__(self, *_):
@@ -217,7 +215,7 @@ class RunningGateway:
 
     def environment(self):
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("YETT_", "COV_"))}
-        return kept | {"YETT_SECRET_SITE": "s1te-cr3dential-0f-the-edge"}
+        return kept | {"YETT_SECRET_SITE": EDGE_SECRET}
 
     def start(self):
         """Start it and wait until it listens everywhere."""
@@ -275,6 +273,10 @@ class RunningGateway:
         """The operator's line. Only to a gateway that runs: nothing is started here."""
         assert self.listens()
         return control.ask(load(self.path), verb, **arguments)
+
+    def issue_all(self):
+        for agent in self.sections["agents"]:
+            self.issue(agent)
 
     def issue(self, agent):
         token = self.ask("agents.add", name=agent)
