@@ -7,6 +7,8 @@ but the program.
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import json
 import socket
 import subprocess
@@ -16,6 +18,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import docker
 
 YETT = str(Path(sys.executable).with_name("yett"))
 DEADLINE = 120.0
@@ -27,6 +31,7 @@ class Gateway:
     def __init__(self, folder: Path, configuration: str) -> None:
         self.folder = folder
         self.config = folder / "yett.yaml"
+        self.state = folder / "state"
         self.config.write_text(configuration, encoding="utf-8")
         self.config.chmod(0o600)
 
@@ -39,7 +44,9 @@ class Gateway:
         """Run `yett WORDS`, which must succeed; give back what it printed."""
         done = self.run(*words)
         if done.returncode:
-            raise AssertionError(f"yett {' '.join(words)} ended with {done.returncode}\n{done.stdout}{done.stderr}")
+            raise AssertionError(
+                f"yett {' '.join(words)} ended with {done.returncode}\n{done.stdout}{done.stderr}"
+            )
         return done.stdout
 
     def lines(self, *words: str) -> list[dict]:
@@ -55,19 +62,45 @@ class Gateway:
         return [record["unmapped"]["yett"] for record in self.lines("audit", "tail", "-n", "1000")]
 
     def stop(self) -> None:
-        """End the gateway and wait until its containers are gone with it."""
+        """End the gateway and wait until its process lets go of the state folder."""
         self.run("gateway", "--stop")
+        lock = self.state / "gateway.lock"
+        if lock.exists():
+            with lock.open("rb") as file:
+                until = time.monotonic() + DEADLINE
+                while not _free(file.fileno()):
+                    if time.monotonic() > until:
+                        raise AssertionError(f"the gateway of {self.state} does not end")
+                    time.sleep(0.05)
+
+    def containers(self) -> list[str]:
+        """What the engine still has of this gateway's containers, running or not."""
+        instance = hashlib.sha256(str(self.state.resolve()).encode()).hexdigest()[:16]
+        engine = docker.from_env()
+        try:
+            found = engine.containers.list(all=True, filters={"label": f"yett.gateway={instance}"})
+            return [container.id for container in found]
+        finally:
+            engine.close()
 
 
 @contextmanager
 def gateway(configuration: str) -> Iterator[Gateway]:
-    """A gateway's folder, gone with everything in it when the block ends."""
+    """A gateway's folder (its file says `state: state`), gone with everything in it when the block ends."""
     with tempfile.TemporaryDirectory(prefix="yett-e2e-") as folder:
         made = Gateway(Path(folder), configuration)
         try:
             yield made
         finally:
             made.stop()
+
+
+def _free(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def free_port() -> int:

@@ -42,6 +42,11 @@ tools:
 TOOLS = {"approval_status", "file_list", "file_read", "file_write", "shell_run"}
 
 
+ERAS = {"legacy": "2025-11-25", "modern": "2026-07-28"}
+TOOL_IS_ERROR = 5
+"""How the Inspector ends when a tool's result says `isError`."""
+
+
 class Inspector:
     """`mcp-inspector --cli` on one server."""
 
@@ -83,11 +88,17 @@ def text_of(result: dict) -> str:
     return "\n".join(block.get("text", "") for block in result.get("content", ()))
 
 
-def look(checks: Checks, name: str, inspector: Inspector) -> None:
-    """List, call, and be denied."""
+def look(checks: Checks, name: str, era: str, inspector: Inspector) -> None:
+    """Connect, list, call, and be denied."""
+    revision = parsed(inspector.run("--method", "initialize")).get("protocolVersion")
+    checks.expect(f"{name}: speaks revision {ERAS[era]}", revision == ERAS[era], revision)
     done = inspector.run("--method", "tools/list", "--strict")
     names = {tool["name"] for tool in parsed(done).get("tools", ())}
-    checks.expect(f"{name}: tools/list --strict shows the tools, exit 0", names == TOOLS and not done.returncode, vars(done))
+    checks.expect(
+        f"{name}: tools/list --strict shows the tools, exit 0",
+        names == TOOLS and not done.returncode,
+        vars(done),
+    )
     done = inspector.call("shell_run", command="id -u; hostname; echo $((6*7))")
     result = parsed(done)
     lines = text_of(result).splitlines()
@@ -96,7 +107,8 @@ def look(checks: Checks, name: str, inspector: Inspector) -> None:
     done = inspector.call("file_read", path="/workspace/../home/kim/.ssh/id_ed25519")
     result = parsed(done)
     denied = result.get("isError") is True and "Denied by rule keep-credentials" in text_of(result)
-    checks.expect(f"{name}: a denial is isError and names its rule", denied, vars(done))
+    held = denied and done.returncode == TOOL_IS_ERROR
+    checks.expect(f"{name}: a denial is isError and names its rule", held, vars(done))
 
 
 def main() -> None:
@@ -108,19 +120,38 @@ def main() -> None:
         url = f"http://127.0.0.1:{port}/mcp"
         ways = {
             "stdio": ["--config", str(pasted(gate)), "--server", "yett"],
-            "http": ["--server-url", url, "--transport", "http", "--header", f"Authorization: Bearer {token}"],
+            "http": [
+                "--server-url",
+                url,
+                "--transport",
+                "http",
+                "--header",
+                f"Authorization: Bearer {token}",
+            ],
         }
         checks.expect("a gateway runs; `yett setup claude-desktop` printed how to reach it", True, "")
         for transport, target in ways.items():
-            for era in ("legacy", "modern"):
-                look(checks, f"{transport} {era}", Inspector(target, era, Path(home)))
-        target = ["--server-url", url, "--transport", "http", "--header", f"Authorization: Bearer {token[:-1]}x"]
+            for era in ERAS:
+                look(checks, f"{transport} {era}", era, Inspector(target, era, Path(home)))
+        target = [
+            "--server-url",
+            url,
+            "--transport",
+            "http",
+            "--header",
+            f"Authorization: Bearer {token[:-1]}x",
+        ]
         done = Inspector(target, "modern", Path(home)).run("--method", "tools/list")
-        checks.expect("http: a wrong token sees nothing", done.returncode and "shell_run" not in done.stdout, vars(done))
+        checks.expect(
+            "http: a wrong token sees nothing", done.returncode and "shell_run" not in done.stdout, vars(done)
+        )
         decisions = [e["fields"] for e in gate.events() if e["event"] == "decision"]
         effects = sorted(f["effect"] for f in decisions if f["agent"] == "inspector")
         checks.expect("the log holds the 8 decisions", effects == ["allow"] * 4 + ["deny"] * 4, decisions)
-        checks.expect("yett audit verify is clean", "the log is whole" in gate.yett("audit", "verify"), "")
+        verified = gate.yett("audit", "verify")
+        checks.expect("yett audit verify is clean", "the log is whole" in verified, verified)
+        gate.stop()
+        checks.expect("the gateway ended and left no container", not gate.containers(), gate.containers())
     checks.done()
 
 
