@@ -63,15 +63,16 @@ class Gateway:
 
     def stop(self) -> None:
         """End the gateway and wait until its process lets go of the state folder."""
-        self.run("gateway", "--stop")
         lock = self.state / "gateway.lock"
-        if lock.exists():
-            with lock.open("rb") as file:
-                until = time.monotonic() + DEADLINE
-                while not _free(file.fileno()):
-                    if time.monotonic() > until:
-                        raise AssertionError(f"the gateway of {self.state} does not end")
-                    time.sleep(0.05)
+        if not lock.exists():
+            return  # none has run
+        self.run("gateway", "--stop")
+        with lock.open("rb") as file:
+            until = time.monotonic() + DEADLINE
+            while not _free(file.fileno()):
+                if time.monotonic() > until:
+                    raise AssertionError(f"the gateway of {self.state} does not end")
+                time.sleep(0.05)
 
     def containers(self) -> list[str]:
         """What the engine still has of this gateway's containers, running or not."""
@@ -85,10 +86,12 @@ class Gateway:
 
 
 @contextmanager
-def gateway(configuration: str) -> Iterator[Gateway]:
+def gateway(configuration: str, folder: str = ".") -> Iterator[Gateway]:
     """A gateway's folder (its file says `state: state`), gone with everything in it when the block ends."""
-    with tempfile.TemporaryDirectory(prefix="yett-e2e-") as folder:
-        made = Gateway(Path(folder), configuration)
+    with tempfile.TemporaryDirectory(prefix="yett-e2e-") as temporary:
+        place = Path(temporary, folder)
+        place.mkdir(exist_ok=True)
+        made = Gateway(place, configuration)
         try:
             yield made
         finally:
