@@ -7,6 +7,8 @@ operator and, if configured, HTTP. It builds nothing itself (`app.py`) and decid
 
 from __future__ import annotations
 
+import gc
+import json
 import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -35,6 +37,9 @@ WATCH_INTERVAL = 1.0
 HOUSEKEEPING_INTERVAL = 60.0
 STOP_GRACE = 0.1
 """Seconds for answers that are on their way, above all the one to `yett gateway --stop`."""
+_FULL = (
+    json.dumps({"ok": False, "error": "The gateway has too many connections; try later."}).encode() + b"\n"
+)
 SOCKET_PATH_LIMIT = 100
 """The kernel takes 107 bytes; a few are left for a name beside it."""
 
@@ -60,6 +65,9 @@ async def serve(configuration: Configuration, ready: Callable[[], None] = lambda
         tasks.start_soon(_follow_upstreams, app)
         tasks.start_soon(_until_signal, stop)
         log.info("gateway ready", http=app.settings.listen.http, state=str(configuration.state))
+        # What was built stays: later collections need not look at it again.
+        gc.collect()
+        gc.freeze()
         ready()
         await stop.wait()
         log.info("gateway stops")
@@ -101,13 +109,18 @@ async def _serve_socket(path: Path, handler: Callable[[SocketStream], Awaitable[
     listener: SocketListener = await anyio.create_unix_listener(path, mode=0o600)
 
     async def handle(stream: SocketStream) -> None:
-        async with seats:
-            try:
+        try:
+            if not seats.available_tokens:
+                log.warning("a connection was turned away", socket=path.name, limit=MAX_CONNECTIONS)
+                async with stream:
+                    await stream.send(_FULL)
+                return
+            async with seats:
                 await handler(stream)
-            except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-                log.info("a connection broke", socket=path.name)
-            except Exception:  # one connection must never end the gateway
-                log.exception("a connection failed", socket=path.name)
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            log.info("a connection broke", socket=path.name)
+        except Exception:  # one connection must never end the gateway
+            log.exception("a connection failed", socket=path.name)
 
     async with listener:
         await listener.serve(handle)
@@ -132,6 +145,8 @@ async def _serve_http(
         server_header=False,
         date_header=False,
         ws="none",
+        http="httptools",
+        proxy_headers=False,  # or a client could choose the source address that rules see
         limit_concurrency=1024,
         timeout_graceful_shutdown=2,
     )

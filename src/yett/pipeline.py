@@ -116,7 +116,7 @@ class Pipeline:
 
     async def refuse(self, arrival: Arrival, rule: str, reason: str) -> None:
         """Record a message that was refused before it could become a request."""
-        await self._rooms.audit.commit(evidence.refusal(arrival, rule, reason))
+        await self._rooms.audit.commit(self._refusal(arrival, rule, reason))
 
     async def pass_(self, request: Request, dialogue: Dialogue | None = None) -> Reply:
         """Take one request from first byte to last. See `ports.Gate`."""
@@ -334,10 +334,22 @@ class Pipeline:
     async def _refused(self, request: Request, error: YettError, action_id: str) -> Reply:
         """What never became an action: recorded as a refusal, answered as a denial."""
         reason = error.public()
-        record = evidence.refusal(request.arrival, error.rule, reason, action_id, request.name)
+        record = self._refusal(request.arrival, error.rule, reason, action_id, request.name)
         try:
             await self._rooms.audit.commit(record)
         except AuditUnavailable as broken:
             return Reply(result=denial.failed(broken.rule, broken.public(), action_id), action=action_id)
         decision = denial.verdict(error.rule, reason, error.advice() if error.advice() != reason else "")
         return Reply(result=denial.denied(decision, action_id), action=action_id)
+
+    def _refusal(
+        self, arrival: Arrival, rule: str, reason: str, action_id: str = "", tool: str = ""
+    ) -> AuditRecord:
+        """The record of a refusal. Its words are the caller's own, so they are masked like arguments."""
+        try:
+            words = self._rooms.redact.logged({"reason": reason, "tool": tool, "client": arrival.client})
+        except Exception:  # a refusal is recorded also when the redactor is what broke
+            log.exception("a refusal could not be masked", rule=rule)
+            words = dict.fromkeys(("reason", "tool", "client"), "[withheld]")
+        client, said, named = (str(words[key]) for key in ("client", "reason", "tool"))
+        return evidence.refusal(replace(arrival, client=client), rule, said, action_id, named if tool else "")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -24,14 +24,11 @@ from mcp.server.transport_security import TransportSecuritySettings
 from yett.action import Arrival, Secret, Transport
 from yett.errors import BadRequest, EnvironmentFault, Unauthenticated
 from yett.ports import Gate, Identify
+from yett.server.asgi import Message, Receive, Scope, Send
+from yett.server.direct import DirectCalls
 from yett.server.mcp_server import ARRIVAL
 from yett.server.settings import HttpSettings
 from yett.server.strict_json import MessageTooLarge, parse_strict_object
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 PATH = "/mcp"
 _PARSE_ERROR = -32700
@@ -73,6 +70,7 @@ class HttpEdge:
             session_idle_timeout=settings.session_idle,
         )
         self._transport = AuthContextMiddleware(self._manager.handle_request)
+        self._direct = DirectCalls(self._manager, gate, settings.session_idle)
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
@@ -99,17 +97,21 @@ class HttpEdge:
         scope["user"] = AuthenticatedUser(known)
         scope[ARRIVAL] = arrival
         if scope["method"] != "POST":
+            if scope["method"] == "DELETE":
+                self._direct.close(scope)
             await self._transport(scope, receive, send)
             return
         try:
             body = await self._body(receive)
-            parse_strict_object(body, self._settings.max_depth)
+            message = parse_strict_object(body, self._settings.max_depth)
         except BadRequest as error:
             await self._gate.refuse(arrival, error.rule, error.public())
             status = 413 if isinstance(error, MessageTooLarge) else 400
             await _answer(send, status, _rpc_error(error.public()))
             return
-        await self._transport(scope, _replay(body, receive), send)
+        if await self._direct.serve(scope, message, arrival, receive, send):
+            return
+        await self._transport(scope, _replay(body, receive), self._direct.watch_opening(message, send))
 
     async def _body(self, receive: Receive) -> bytes:
         parts: list[bytes] = []

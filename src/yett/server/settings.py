@@ -19,8 +19,9 @@ class HttpSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StdioSettings:
-    """Limits of a shim's connection: bytes of a line, JSON levels, seconds until the hello."""
+    """Limits of a shim's connection: bytes of a line, JSON levels, seconds until the hello and for a send."""
 
     max_line: int = 4 << 20
     max_depth: int = 64
     hello: float = 10.0
+    send: float = 5.0

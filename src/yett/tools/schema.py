@@ -73,7 +73,7 @@ def _misfit(error: ValidationError, wanted: Any, schema: Any) -> str:
     if kind in _FORMS:
         return f"fits none of the forms that the schema allows ({kind})."
     told = {
-        "type": f"must be of type {wanted if isinstance(wanted, str) else ' or '.join(map(str, _list(wanted)))}.",
+        "type": f"must be of type {' or '.join(map(str, _list(wanted)))}.",
         "pattern": f"must look like {wanted!r} (a regular expression)."[:256],
         "enum": f"must be one of {', '.join(map(repr, _list(wanted)))}."[:512],
     }
