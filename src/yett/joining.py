@@ -63,6 +63,7 @@ def compile_rules(configuration: Configuration, tools: tuple[ToolDefinition, ...
         approvers=frozenset(groups | set(settings.people)),
         tools=tools,
         people={name: frozenset(person.groups) for name, person in settings.people.items()},
+        upstreams=frozenset(settings.upstreams),
         expires=settings.approvals.expires,
     )
     try:
