@@ -45,6 +45,11 @@ def test_an_error_names_the_line_and_what_is_allowed(text, line, reason):
     assert reason in str(refused.value)
 
 
+@pytest.mark.parametrize("written", ["1.2", '"1.2"'])
+def test_a_tls_version_needs_no_quotes(written):
+    assert parse(f"version: 1\negress: {{tls: {{min: {written}}}}}\n", HERE).settings.egress.tls.min == "1.2"
+
+
 @pytest.mark.parametrize("pattern", LATER)
 def test_a_key_that_would_be_silently_off_is_an_error(pattern):
     value = "1"
