@@ -24,7 +24,12 @@ def shell_gate(tiny_image):
             tools={"http": {}, "shell": {"image": tiny_image, "timeout": "20s"}},
             egress={
                 **gateway.sections["egress"],
-                "credentials": {f"127.0.0.1:{gateway.witness.port}": {"header": "X-Site-Key", "value": "Key ${secret:site}"}},
+                "credentials": {
+                    f"127.0.0.1:{gateway.witness.port}": {
+                        "header": "X-Site-Key",
+                        "value": "Key ${secret:site}",
+                    }
+                },
             },
         )
         gateway.start()
