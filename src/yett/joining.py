@@ -61,6 +61,7 @@ def compile_rules(configuration: Configuration, tools: tuple[ToolDefinition, ...
         approvers=frozenset(groups | set(settings.people)),
         tools=tools,
         people={name: frozenset(person.groups) for name, person in settings.people.items()},
+        expires=settings.approvals.expires,
     )
     try:
         return compile_policy(source)
@@ -101,7 +102,18 @@ def audit_settings(settings: Settings) -> AuditSettings:
 
 
 def sandbox_settings(shell: Shell) -> SandboxSettings:
-    """The containers."""
+    """The containers.
+
+    Raises:
+        ConfigurationError: a folder of this machine is to be mounted.
+    """
+    if shell.workspace is not None:
+        raise ConfigurationError(
+            f"this version mounts no folder of this machine into the sandbox, so `workspace:"
+            f" {shell.workspace}` ({shell.workspace_mode}) would be silently off",
+            path=("tools", "shell", "workspace"),
+            advice="remove tools.shell.workspace; /workspace is empty at the start of a session",
+        )
     return SandboxSettings(
         image=shell.image if ":" in shell.image.rpartition("/")[2] else f"{shell.image}:latest",
         runtime=shell.runtime,
@@ -112,6 +124,7 @@ def sandbox_settings(shell: Shell) -> SandboxSettings:
         pids=shell.pids,
         work_size=shell.work,
         output_limit=shell.output,
+        workspace=str(shell.workspace.expanduser().resolve()) if shell.workspace else "",
     )
 
 
@@ -124,7 +137,7 @@ def egress_settings(settings: Settings, secrets: SecretStore) -> EgressSettings:
                 ports=frozenset(rule.ports),
                 methods=frozenset(rule.methods),
                 paths=rule.paths,
-                to=frozenset(rule.to),
+                to=_with_heirs(frozenset(rule.to), settings),
                 private=rule.private,
             )
             for rule in settings.egress.allow
@@ -135,6 +148,15 @@ def egress_settings(settings: Settings, secrets: SecretStore) -> EgressSettings:
             for host, c in settings.egress.credentials.items()
         },
     )
+
+
+def _with_heirs(names: frozenset[str], settings: Settings) -> frozenset[str]:
+    """The names, and every role that inherits one of them: egress compares roles that are given directly."""
+    while True:
+        heirs = {name for name, role in settings.roles.items() if names & set(role.inherits)}
+        if heirs <= names:
+            return names
+        names |= heirs
 
 
 def sql_tool(settings: Settings, folder: Path) -> SqlQuery | None:

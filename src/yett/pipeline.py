@@ -17,7 +17,9 @@ Called by the server and by every room that lets bytes pass. It imports nouns, e
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeAlias, TypeVar, TypeVarTuple
 
 import anyio
 import structlog
@@ -34,6 +36,7 @@ from yett.action import (
     Effect,
     ElicitationAnswer,
     Finding,
+    JsonObject,
     Outcome,
     Question,
     Reply,
@@ -67,6 +70,10 @@ from yett.ports import (
 
 log = structlog.get_logger("yett.pipeline")
 
+Judged: TypeAlias = tuple[Action, Decision, tuple[Finding, ...], JsonObject]
+Made = TypeVar("Made")
+Given = TypeVarTuple("Given")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rooms:
@@ -87,15 +94,17 @@ class Rooms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineSettings:
-    """Waits of the pipeline itself, in seconds.
+    """Limits of the pipeline itself; waits are seconds.
 
     `hold` is how long a call waits for a person before it is answered as pending; `grace` is what an
     executor gets on top of the tool's own timeout; `cleanup` bounds the work after a cancelled call.
+    Text of more than `thread_over` bytes is inspected off the event loop.
     """
 
     hold: float = 4.0
     grace: float = 15.0
     cleanup: float = 10.0
+    thread_over: int = 64 << 10
 
 
 class Pipeline:
@@ -107,7 +116,7 @@ class Pipeline:
 
     async def refuse(self, arrival: Arrival, rule: str, reason: str) -> None:
         """Record a message that was refused before it could become a request."""
-        await self._rooms.audit.commit(evidence.refusal(arrival, rule, reason))
+        await self._rooms.audit.commit(self._refusal(arrival, rule, reason))
 
     async def pass_(self, request: Request, dialogue: Dialogue | None = None) -> Reply:
         """Take one request from first byte to last. See `ports.Gate`."""
@@ -124,8 +133,8 @@ class Pipeline:
 
     async def _steps(self, request: Request, dialogue: Dialogue | None, action_id: str) -> Reply:
         action = await self._receive(request, action_id)
-        action, decision, findings = self._decide(action, resumed=request.resumes is not None)
-        logged = self._rooms.redact.logged(action.arguments)
+        judged = await self._off_loop(action.size, self._decide, action, request.resumes)
+        action, decision, findings, logged = judged
         decided = evidence.decided(action, decision, findings, logged)
         if decision.effect is Effect.DENY:
             await self._rooms.audit.commit(decided)
@@ -156,12 +165,16 @@ class Pipeline:
             parent=request.parent,
         )
 
-    def _decide(self, action: Action, *, resumed: bool) -> tuple[Action, Decision, tuple[Finding, ...]]:
-        """Decide and redact: the action as its destination will receive it, and the verdict on that."""
+    def _decide(self, action: Action, resumes: str | None) -> Judged:
+        """Decide and redact: the action as its destination will receive it, the verdict, the logged view."""
+        action, decision, findings = self._judge(action, resumes)
+        return action, decision, findings, self._rooms.redact.logged(action.arguments)
+
+    def _judge(self, action: Action, resumes: str | None) -> tuple[Action, Decision, tuple[Finding, ...]]:
         decision = self._rooms.decide.decide(action)
         if decision.effect is Effect.DENY:
             return action, decision, ()
-        redacted = self._rooms.redact.outbound(action, resumed=resumed)
+        redacted = self._rooms.redact.outbound(action, resumed=resumes is not None)
         if redacted.blocked:
             return action, denial.blocked_by_privacy(redacted.blocked), redacted.findings
         if redacted.changed:
@@ -276,7 +289,9 @@ class Pipeline:
         labels = raw.labels | action.tool.result_labels
         if not labels <= action.principal.labels:
             await rooms.sessions.label(action.principal.session, labels)
-        redacted = rooms.redact.inbound(action, replace(raw, labels=labels))
+        size = len(canonical_json([*raw.content, raw.structured]))
+        result = replace(raw, labels=labels)
+        redacted = await self._off_loop(size, rooms.redact.inbound, action, result)
         return redacted.result, redacted.findings
 
     async def _ended(
@@ -296,6 +311,12 @@ class Pipeline:
         await self._finish(approval, outcome)
         return Reply(result=result, action=action.id)
 
+    async def _off_loop(self, size: int, work: Callable[[*Given], Made], *given: *Given) -> Made:
+        """Pure work on much text goes to a thread: one caller's megabyte must not hold up the others."""
+        if size <= self._settings.thread_over:
+            return work(*given)
+        return await anyio.to_thread.run_sync(work, *given)
+
     def _cleaning_up(self) -> anyio.CancelScope:
         """Work that a cancelled call still has to do, with an end of its own."""
         return anyio.CancelScope(shield=True, deadline=anyio.current_time() + self._settings.cleanup)
@@ -313,10 +334,22 @@ class Pipeline:
     async def _refused(self, request: Request, error: YettError, action_id: str) -> Reply:
         """What never became an action: recorded as a refusal, answered as a denial."""
         reason = error.public()
-        record = evidence.refusal(request.arrival, error.rule, reason, action_id, request.name)
+        record = self._refusal(request.arrival, error.rule, reason, action_id, request.name)
         try:
             await self._rooms.audit.commit(record)
         except AuditUnavailable as broken:
             return Reply(result=denial.failed(broken.rule, broken.public(), action_id), action=action_id)
         decision = denial.verdict(error.rule, reason, error.advice() if error.advice() != reason else "")
         return Reply(result=denial.denied(decision, action_id), action=action_id)
+
+    def _refusal(
+        self, arrival: Arrival, rule: str, reason: str, action_id: str = "", tool: str = ""
+    ) -> AuditRecord:
+        """The record of a refusal. Its words are the caller's own, so they are masked like arguments."""
+        try:
+            words = self._rooms.redact.logged({"reason": reason, "tool": tool, "client": arrival.client})
+        except Exception:  # a refusal is recorded also when the redactor is what broke
+            log.exception("a refusal could not be masked", rule=rule)
+            words = dict.fromkeys(("reason", "tool", "client"), "[withheld]")
+        client, said, named = (str(words[key]) for key in ("client", "reason", "tool"))
+        return evidence.refusal(replace(arrival, client=client), rule, said, action_id, named if tool else "")

@@ -7,7 +7,11 @@ import pytest
 from policy_calls import policy, rule, tool
 
 READ = {"type": "object", "properties": {"path": {"type": "string"}}}
-TOOLS = (tool("file_read", READ), tool("mail__send", {"properties": {"to": {}}}), tool("free", {"properties": {}, "additionalProperties": True}))
+TOOLS = (
+    tool("file_read", READ),
+    tool("mail__send", {"properties": {"to": {}}}),
+    tool("free", {"properties": {}, "additionalProperties": True}),
+)
 
 
 def found(*rules, **more) -> set[tuple[str, str, str]]:
@@ -32,15 +36,23 @@ def test_an_allow_outside_the_limits_of_an_ask_is_refused(tools):
 
 def test_an_allow_that_is_apart_from_an_ask_is_only_pointed_at():
     ask = rule("ask", "pay", {"args.amount": {"between": [100, 5000]}})
-    assert found(rule("allow", "pay", {"args.amount": {"max": 99}}), ask) == {("allow-beside-ask", "warning", "allow")}
-    assert ("allow-outside-ask", "error", "allow") in found(rule("allow", "pay", {"args.amount": {"max": 100}}), ask)
+    assert found(rule("allow", "pay", {"args.amount": {"max": 99}}), ask) == {
+        ("allow-beside-ask", "warning", "allow")
+    }
+    assert ("allow-outside-ask", "error", "allow") in found(
+        rule("allow", "pay", {"args.amount": {"max": 100}}), ask
+    )
     other = rule("ask", "pay", {"args.to": ["bank"]})
-    assert found(rule("allow", "pay", {"args.to": "shop"}), other) == {("allow-beside-ask", "warning", "allow")}
+    assert found(rule("allow", "pay", {"args.to": "shop"}), other) == {
+        ("allow-beside-ask", "warning", "allow")
+    }
 
 
 def test_an_allow_within_an_ask_is_shadowed():
     ask = rule("ask", "pay", {"args.amount": {"max": 5000}})
-    assert found(rule("allow", "pay", {"args.amount": {"max": 100}}), ask) == {("shadowed", "warning", "allow")}
+    assert found(rule("allow", "pay", {"args.amount": {"max": 100}}), ask) == {
+        ("shadowed", "warning", "allow")
+    }
 
 
 def test_an_ask_of_other_people_or_tools_is_no_matter():
@@ -69,13 +81,17 @@ def test_unknown_tools_and_arguments_are_found_once_the_tools_are_known():
     assert found(rule("allow", "file_raed")) == set()
     assert found(rule("allow", "file_raed"), tools=TOOLS) == {("unknown-tool", "error", "allow")}
     assert found(rule("allow", "git_*"), tools=TOOLS) == {("unknown-tool", "error", "allow")}
-    assert found(rule("deny", "file_read", {"args.pth": "x"}), tools=TOOLS) == {("unknown-argument", "error", "deny")}
+    assert found(rule("deny", "file_read", {"args.pth": "x"}), tools=TOOLS) == {
+        ("unknown-argument", "error", "deny")
+    }
     assert found(rule("deny", "free", {"args.pth": "x"}), tools=TOOLS) == set()
     assert found(rule("deny", "file_read", {"args.*": "x"}), tools=TOOLS) == set()
 
 
 def test_facts_that_a_tool_never_has_are_found():
-    assert found(rule("allow", "file_read", {"sql.verbs": {"any_of": ["x"]}})) == {("foreign-fact", "error", "allow")}
+    assert found(rule("allow", "file_read", {"sql.verbs": {"any_of": ["x"]}})) == {
+        ("foreign-fact", "error", "allow")
+    }
     assert found(rule("deny", "*", {"sql.verbs": {"any_of": ["x"]}})) == {("foreign-fact", "warning", "deny")}
     assert found(rule("deny", "sql_query", {"sql.verbs": {"any_of": ["x"]}})) == set()
 
@@ -90,6 +106,9 @@ def test_approvals_that_nobody_can_meet_are_found():
     unmeetable = {("unmeetable-approval", "error", "ask")}
     assert found(two, people={"kim": frozenset({"finance"}), "lee": frozenset()}) == unmeetable
     assert found(two, people={"kim": frozenset({"finance"}), "lee": frozenset({"finance"})}) == set()
-    assert found(rule("ask", "t", approval={"approvers": ["security"]}), people={"kim": frozenset()}) == unmeetable
+    assert (
+        found(rule("ask", "t", approval={"approvers": ["security"]}), people={"kim": frozenset()})
+        == unmeetable
+    )
     assert found(rule("ask", "t", approval={"need": 2}), approvers=frozenset()) == unmeetable
     assert found(two) == set()

@@ -65,8 +65,25 @@ def run(arguments: list[str]) -> int:
         error.show()
         return EXIT_CONFIGURATION
     except YettError as error:
-        complain(str(error), error.advice())
-        if isinstance(error, EnvironmentFault):
-            return getattr(error, "exit_code", EXIT_ENVIRONMENT)
-        return EXIT_CONFIGURATION if isinstance(error, ConfigurationError) else EXIT_NO
+        return _complained(error)
+    except ExceptionGroup as group:  # what fails in a task of the gateway comes in one
+        ours, others = group.split(YettError)
+        if ours is None or others is not None:
+            raise
+        return _complained(_first(ours))
     return code if isinstance(code, int) else 0
+
+
+def _complained(error: BaseException) -> int:
+    advice = error.advice() if isinstance(error, YettError) else ""
+    complain(str(error), advice)
+    if isinstance(error, EnvironmentFault):
+        return getattr(error, "exit_code", EXIT_ENVIRONMENT)
+    return EXIT_CONFIGURATION if isinstance(error, ConfigurationError) else EXIT_NO
+
+
+def _first(group: BaseExceptionGroup[YettError]) -> BaseException:
+    first: BaseException = group
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -158,7 +160,7 @@ def _sandbox(known: Configuration) -> Iterator[Finding]:
         yield Finding(probe="sandbox", verdict=OK, seen="no shell and file tools are configured")
         return
     try:
-        controls = anyio.run(probe_sandbox, sandbox_settings(shell), digest_of(f"cli {known.state}")[:16])
+        controls = probe_sandbox(sandbox_settings(shell), digest_of(f"cli {known.state}")[:16])
     except (EnvironmentFault, ExecutionError) as error:
         yield Finding(probe="sandbox", verdict=WRONG, seen=str(error))
         return
@@ -170,15 +172,22 @@ def _sandbox(known: Configuration) -> Iterator[Finding]:
         )
 
 
-async def probe_sandbox(settings: SandboxSettings, instance: str) -> tuple[Control, ...]:
+def probe_sandbox(settings: SandboxSettings, instance: str) -> tuple[Control, ...]:
     """Start a container and look at every control from inside."""
-    run_dir = Path(f"/tmp/yett-{os.getpid()}")  # noqa: S108 - a short path for sockets; made 0700 by the pool
-    try:
-        async with (
-            DockerSandboxes(settings, instance=instance, run_dir=run_dir, entropy=SystemEntropy()) as pool,
-            pool.lease("probe") as box,
-        ):
-            return await verify_hardening(box, settings)
-    finally:
-        if run_dir.exists():
-            run_dir.rmdir()
+    with socket_folder() as run_dir:
+        return anyio.run(_probe, settings, instance, run_dir)
+
+
+async def _probe(settings: SandboxSettings, instance: str, run_dir: Path) -> tuple[Control, ...]:
+    async with (
+        DockerSandboxes(settings, instance=instance, run_dir=run_dir, entropy=SystemEntropy()) as pool,
+        pool.lease("probe") as box,
+    ):
+        return await verify_hardening(box, settings)
+
+
+@contextmanager
+def socket_folder() -> Iterator[Path]:
+    """A short private folder for the sockets of one command's containers."""
+    with tempfile.TemporaryDirectory(prefix="yett-", dir="/tmp") as folder:
+        yield Path(folder)

@@ -12,12 +12,11 @@ import typer
 from yett.action import (
     Action,
     Effect,
-    JsonObject,
     Kind,
     Principal,
     ToolDefinition,
-    Transport,
 )
+from yett.builtin import listed_tools
 from yett.cli import control
 from yett.cli.output import (
     EXIT_ASK,
@@ -34,7 +33,6 @@ from yett.cli.output import (
 )
 from yett.config.load import Configuration
 from yett.errors import BadRequest
-from yett.builtin import listed_tools
 from yett.joining import compile_rules
 from yett.policy.self_tests import TestResult
 from yett.server.strict_json import parse_strict_object
@@ -63,7 +61,14 @@ def explain(
     known = control.configuration(config)
     tools = listed_tools(known)
     compiled = compile_rules(known, tools)
-    action = _action(known, tools, agent, tool, parse_strict_object(arguments.encode()), at, source)
+    action = Action(
+        id="explain",
+        kind=Kind.TOOL,
+        tool=_definition(known, tools, tool),
+        arguments=parse_strict_object(arguments.encode()),
+        principal=_principal(known, agent, source),
+        received_at=_moment(at),
+    )
     found = compiled.explain(action)
     if as_json:
         print_json(json.loads(json.dumps(found, default=_plain)))
@@ -91,50 +96,41 @@ def _plain(value: object) -> object:
     return str(value)
 
 
-def _action(
-    known: Configuration,
-    tools: tuple[ToolDefinition, ...],
-    agent: str,
-    tool: str,
-    arguments: JsonObject,
-    at: str | None,
-    source: str | None,
-) -> Action:
+def _principal(known: Configuration, agent: str, source: str | None) -> Principal:
     named = known.settings.agents.get(agent)
     if named is None:
         raise BadRequest(f"yett.yaml names no agent {agent!r}; it names {', '.join(known.settings.agents)}")
-    definition = next((d for d in tools if d.name == tool), None)
-    if definition is None:
-        upstream, separator, _ = tool.partition("__")
-        if not separator or upstream not in known.settings.upstreams:
-            raise BadRequest(f"there is no tool {tool!r}; there are {', '.join(d.name for d in tools)}")
-        definition = ToolDefinition(
-            name=tool, description="", input_schema={}, origin=upstream, target=f"upstream:{upstream}"
-        )
-    try:
-        when = datetime.fromisoformat(at).timestamp() if at else SystemClock().now()
-    except ValueError as error:
-        raise BadRequest(f"--at takes an RFC 3339 time, as 2026-11-22T16:00:00+01:00: {error}") from error
-    principal = Principal(
+    return Principal(
         agent=agent,
         id=f"spiffe://{known.settings.trust_domain}/agent/{agent}",
         roles=frozenset(named.roles),
-        attributes=dict(named.attributes),  # type: ignore[arg-type]
-        transport=Transport.INTERNAL,
+        user=named.user,
         source_ip=source,
     )
-    return Action(
-        id="explain",
-        kind=Kind.TOOL,
-        tool=definition,
-        arguments=arguments,
-        principal=principal,
-        received_at=when,
-    )
+
+
+def _definition(known: Configuration, tools: tuple[ToolDefinition, ...], name: str) -> ToolDefinition:
+    definition = next((tool for tool in tools if tool.name == name), None)
+    if definition is not None:
+        return definition
+    upstream, separator, _ = name.partition("__")
+    if separator and upstream in known.settings.upstreams:
+        # Only a running gateway knows an upstream's tools; the rules need no more than where it is.
+        return ToolDefinition(
+            name=name, description="", input_schema={}, origin=upstream, target=f"upstream:{upstream}"
+        )
+    raise BadRequest(f"there is no tool {name!r}; there are {', '.join(tool.name for tool in tools)}")
+
+
+def _moment(at: str | None) -> float:
+    try:
+        return datetime.fromisoformat(at).timestamp() if at else SystemClock().now()
+    except ValueError as error:
+        raise BadRequest(f"--at takes an RFC 3339 time, as 2026-11-22T16:00:00+01:00: {error}") from error
 
 
 @policy.command("test")
-def test(*, as_json: JsonFlag = False, config: ConfigOption = None) -> None:
+def run_tests(*, as_json: JsonFlag = False, config: ConfigOption = None) -> None:
     """Run the `tests:` of the file. Exit 1 when one fails."""
     known = control.configuration(config)
     results = compile_rules(known, listed_tools(known)).run_tests()

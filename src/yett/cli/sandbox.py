@@ -13,7 +13,7 @@ import typer
 
 from yett.action import digest_of
 from yett.cli import control
-from yett.cli.doctor import probe_sandbox
+from yett.cli.doctor import probe_sandbox, socket_folder
 from yett.cli.output import ConfigOption, JsonFlag, complain, print_json, say, table
 from yett.errors import ConfigurationError
 from yett.joining import sandbox_settings
@@ -67,17 +67,17 @@ def run(
 ) -> None:
     """Run a program in a fresh container with the configured limits; its exit code is this one's."""
     settings, instance = _settings(config)
-    raise typer.Exit(anyio.run(_run, settings, instance, tuple(argv)))
+    with socket_folder() as run_dir:
+        raise typer.Exit(anyio.run(_run, settings, instance, tuple(argv), run_dir))
 
 
-async def _run(settings: SandboxSettings, instance: str, argv: tuple[str, ...]) -> int:
-    run_dir = Path(f"/tmp/yett-{os.getpid()}")  # noqa: S108 - a short path for sockets; made 0700 by the pool
-    async with DockerSandboxes(settings, instance=instance, run_dir=run_dir, entropy=SystemEntropy()) as pool:
-        async with pool.lease("cli") as box:
-            ended = await box.run(
-                Command(argv=argv, timeout=settings.timeout, output_limit=settings.output_limit)
-            )
-    run_dir.rmdir()
+async def _run(settings: SandboxSettings, instance: str, argv: tuple[str, ...], run_dir: Path) -> int:
+    command = Command(argv=argv, timeout=settings.timeout, output_limit=settings.output_limit)
+    async with (
+        DockerSandboxes(settings, instance=instance, run_dir=run_dir, entropy=SystemEntropy()) as pool,
+        pool.lease("cli") as box,
+    ):
+        ended = await box.run(command)
     sys.stdout.buffer.write(ended.stdout)
     sys.stderr.buffer.write(ended.stderr)
     if ended.timed_out:
@@ -90,7 +90,7 @@ async def _run(settings: SandboxSettings, instance: str, argv: tuple[str, ...]) 
 def status(*, as_json: JsonFlag = False, config: ConfigOption = None) -> None:
     """Start a container and read every control from inside. Exit 1 when one is not as it should be."""
     settings, instance = _settings(config)
-    checks = anyio.run(probe_sandbox, settings, instance)
+    checks = probe_sandbox(settings, instance)
     if as_json:
         print_json(
             [{"control": c.control, "expected": c.expected, "seen": c.seen, "ok": c.ok} for c in checks]

@@ -7,15 +7,19 @@ from collections.abc import Iterable
 
 from yett.action import ApprovalTerms, JsonValue
 from yett.policy.complaint import Path, complaint, mapping, unknown_word, words
-from yett.policy.durations import seconds_of
+from yett.units import seconds_of
 
 _KEYS = frozenset({"approvers", "need", "expires", "not_requester"})
 _LATER = frozenset({"delay", "on_timeout"})
 _DEFAULT = ApprovalTerms()
 
 
-def parse_approval(written: JsonValue, known: frozenset[str], path: Path) -> ApprovalTerms:
+def parse_approval(
+    written: JsonValue, known: frozenset[str], path: Path, *, expires: float = _DEFAULT.expires
+) -> ApprovalTerms:
     """Read `approval: {approvers, need, expires, not_requester}`. `known` are people and groups.
+
+    `expires` is the time in seconds when the rule gives none.
 
     Raises:
         ConfigurationError: an unknown key or approver, or a value of the wrong kind.
@@ -34,12 +38,12 @@ def parse_approval(written: JsonValue, known: frozenset[str], path: Path) -> App
     not_requester = block.get("not_requester", _DEFAULT.not_requester)
     if not isinstance(not_requester, bool):
         raise complaint(f"'not_requester' is true or false, not {not_requester!r}.", (*path, "not_requester"))
-    expires = seconds_of(block.get("expires", _DEFAULT.expires))
-    if expires is None:
+    wait = seconds_of(block.get("expires", expires))
+    if wait is None:
         wanted = f"'expires' is a duration such as 10m, not {block.get('expires')!r}."
         raise complaint(wanted, (*path, "expires"))
     return ApprovalTerms(
-        approvers=_approvers(block, known, path), need=need, expires=expires, not_requester=not_requester
+        approvers=_approvers(block, known, path), need=need, expires=wait, not_requester=not_requester
     )
 
 

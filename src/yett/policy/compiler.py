@@ -137,7 +137,9 @@ def _approval(block: JsonObject, kind: RuleKind, source: PolicySource, path: Pat
         if "approval" in block:
             raise complaint(f"'approval' has no effect in {kind.value!r}; use 'ask'.", (*path, "approval"))
         return None
-    return parse_approval(block.get("approval", {}), source.approvers, (*path, "approval"))
+    return parse_approval(
+        block.get("approval", {}), source.approvers, (*path, "approval"), expires=source.expires
+    )
 
 
 def _conditions(

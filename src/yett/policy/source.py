@@ -33,6 +33,7 @@ class PolicySource:
         approvers: the names of known people and groups.
         tools: the tools there are, for `lint` and the tests; None while they are unknown.
         people: person to groups. Lets `lint` count who can meet an approval; None when unknown.
+        expires: seconds that a question stands whose rule does not say.
     """
 
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -42,3 +43,4 @@ class PolicySource:
     approvers: frozenset[str] = frozenset()
     tools: tuple[ToolDefinition, ...] | None = None
     people: Mapping[str, frozenset[str]] | None = None
+    expires: float = 600.0

@@ -9,7 +9,8 @@ scope. Nothing here reads what a message asks for.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+import socket
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,15 +23,12 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 
 from yett.action import Arrival, Secret, Transport
-from yett.errors import BadRequest, Unauthenticated
+from yett.errors import BadRequest, EnvironmentFault, Unauthenticated
 from yett.ports import Gate, Identify
+from yett.server.asgi import Message, Receive, Scope, Send
+from yett.server.direct import DirectCalls
 from yett.server.mcp_server import ARRIVAL
 from yett.server.strict_json import MessageTooLarge, parse_strict_object
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 PATH = "/mcp"
 _PARSE_ERROR = -32700
@@ -45,6 +43,22 @@ class HttpSettings:
     max_depth: int = 64
     max_sessions: int = 1000
     session_idle: float = 1800.0
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        EnvironmentFault: the address is taken or not ours.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=512)
+    except OSError as error:
+        raise EnvironmentFault(
+            f"can't listen on {host}:{port}: {error.strerror}",
+            advice="change `listen.http`, or set it to null",
+        ) from error
 
 
 class HttpEdge:
@@ -67,6 +81,7 @@ class HttpEdge:
             session_idle_timeout=settings.session_idle,
         )
         self._transport = AuthContextMiddleware(self._manager.handle_request)
+        self._direct = DirectCalls(self._manager, gate, settings.session_idle)
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
@@ -93,17 +108,21 @@ class HttpEdge:
         scope["user"] = AuthenticatedUser(known)
         scope[ARRIVAL] = arrival
         if scope["method"] != "POST":
+            if scope["method"] == "DELETE":
+                self._direct.close(scope)
             await self._transport(scope, receive, send)
             return
         try:
             body = await self._body(receive)
-            parse_strict_object(body, self._settings.max_depth)
+            message = parse_strict_object(body, self._settings.max_depth)
         except BadRequest as error:
             await self._gate.refuse(arrival, error.rule, error.public())
             status = 413 if isinstance(error, MessageTooLarge) else 400
             await _answer(send, status, _rpc_error(error.public()))
             return
-        await self._transport(scope, _replay(body, receive), send)
+        if await self._direct.serve(scope, message, arrival, receive, send):
+            return
+        await self._transport(scope, _replay(body, receive), self._direct.watch_opening(message, send))
 
     async def _body(self, receive: Receive) -> bytes:
         parts: list[bytes] = []

@@ -26,6 +26,8 @@ class LineReader:
         """
         while True:
             end = self._buffer.find(b"\n", self._searched)
+            if end > self._limit:
+                raise MessageTooLarge(f"the message is larger than {self._limit} bytes")
             if end >= 0:
                 found = bytes(self._buffer[:end])
                 del self._buffer[: end + 1]

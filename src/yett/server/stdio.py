@@ -31,11 +31,12 @@ _PARSE_ERROR = -32700
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StdioSettings:
-    """Limits of a shim's connection: bytes of a line, JSON levels, seconds until the hello."""
+    """Limits of a shim's connection: bytes of a line, JSON levels, seconds until the hello and for a send."""
 
     max_line: int = 4 << 20
     max_depth: int = 64
     hello: float = 10.0
+    send: float = 5.0
 
 
 class StdioEdge:
@@ -57,7 +58,12 @@ class StdioEdge:
             inbound, to_server = _pipe()
             from_server, outbound = _pipe_out()
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._pump_out, from_server, stream)
+
+                async def write() -> None:
+                    await self._pump_out(from_server, stream)
+                    tasks.cancel_scope.cancel()  # the shim does not read any more
+
+                tasks.start_soon(write)
 
                 async def read() -> None:
                     await self._pump_in(reader, arrival, to_server, outbound.clone())
@@ -121,9 +127,13 @@ class StdioEdge:
         async with from_server:
             async for message in from_server:
                 text = message.message.model_dump_json(by_alias=True, exclude_unset=True)
-                try:
-                    await stream.send(text.encode() + b"\n")
-                except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+                # A line that has begun is ended, and the last word of a connection is said.
+                with anyio.move_on_after(self._settings.send, shield=True) as sending:
+                    try:
+                        await stream.send(text.encode() + b"\n")
+                    except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+                        return
+                if sending.cancelled_caught:
                     return
 
 
