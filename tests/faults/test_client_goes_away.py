@@ -39,9 +39,9 @@ async def test_a_call_that_its_client_cancels_dies(shell_gate, transport, mode):
         await ends_cancelled(shell_gate, seconds)
 
 
-@pytest.mark.parametrize(("transport", "mode"), [("stdio", "auto"), ("stdio", "legacy"), ("http", "auto"), ("http", "legacy")])
-async def test_a_call_dies_with_its_client_s_orderly_end(shell_gate, transport, mode):
-    """Over legacy HTTP that is the DELETE of the session."""
+@pytest.mark.parametrize(("transport", "mode"), [("stdio", "auto"), ("stdio", "legacy"), ("http", "auto")])
+async def test_a_call_dies_with_its_client(shell_gate, transport, mode):
+    """All of the client at once, without a word. Legacy HTTP is another matter, see below."""
     seconds = marker()
     async with anyio.create_task_group() as tasks:
 
