@@ -145,6 +145,7 @@ async def _serve_http(
         server_header=False,
         date_header=False,
         ws="none",
+        proxy_headers=False,  # X-Forwarded-For is the caller's word, and every caller is on loopback
         limit_concurrency=1024,
         timeout_graceful_shutdown=2,
     )
