@@ -367,6 +367,24 @@ def gate():
         yield gateway
 
 
+@pytest.fixture(scope="session")
+def shell_gate(tiny_image):
+    """A gateway with `shell_run`, and a credential that the edge puts in for the witness."""
+    with RunningGateway(start=False) as gateway:
+        site = f"127.0.0.1:{gateway.witness.port}"
+        gateway.write(
+            rules=[*RULES, SHELL_RULE],
+            tools={"http": {}, "shell": {"image": tiny_image, "timeout": "20s"}},
+            egress={
+                **gateway.sections["egress"],
+                "credentials": {site: {"header": "X-Site-Key", "value": "Key ${secret:site}"}},
+            },
+        )
+        gateway.start()
+        gateway.issue_all()
+        yield gateway
+
+
 @contextmanager
 def raw_line(gateway, agent="research-1", token=None):
     """A line to the gateway's socket that has said a good hello, as a file of lines."""
