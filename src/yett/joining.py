@@ -11,6 +11,7 @@ import hashlib
 import ipaddress
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from yett.action import JsonObject, Secret, ToolDefinition
 from yett.audit.settings import AuditSettings
@@ -23,7 +24,6 @@ from yett.identity.settings import AgentSettings, IdentitySettings, PersonSettin
 from yett.policy.compiled import CompiledPolicy
 from yett.policy.compiler import compile_policy
 from yett.policy.source import AgentSpec, PolicySource
-from yett.privacy.redactor import Redactor
 from yett.privacy.settings import (
     INBOUND,
     OUTBOUND,
@@ -32,10 +32,12 @@ from yett.privacy.settings import (
     parse_actions,
 )
 from yett.sandbox.settings import SandboxSettings
-from yett.server.http import HttpSettings
-from yett.server.stdio import StdioSettings
+from yett.server.settings import HttpSettings, StdioSettings
 from yett.tools.sql_query import DatabaseSettings, SqlLimits, SqlQuery
 from yett.upstreams.settings import UpstreamSpec
+
+if TYPE_CHECKING:
+    from yett.privacy.redactor import Redactor
 
 OWN_RULE = "gate-own-tools"
 """The rule that opens the gate's own tools to every agent of the file; a deny rule still wins."""
@@ -61,6 +63,7 @@ def compile_rules(configuration: Configuration, tools: tuple[ToolDefinition, ...
         approvers=frozenset(groups | set(settings.people)),
         tools=tools,
         people={name: frozenset(person.groups) for name, person in settings.people.items()},
+        upstreams=frozenset(settings.upstreams),
         expires=settings.approvals.expires,
     )
     try:
@@ -188,6 +191,8 @@ def redactor(settings: Settings, key: bytes) -> Redactor:
     Raises:
         ConfigurationError: an entity that no detector finds, a detector that is not installed.
     """
+    from yett.privacy.redactor import Redactor  # noqa: PLC0415 - patterns that only a serving gateway needs
+
     privacy = settings.privacy
     return Redactor(
         PrivacySettings(

@@ -6,6 +6,8 @@ from __future__ import annotations
 import pytest
 from policy_calls import policy, rule, tool
 
+from yett.errors import ConfigurationError
+
 READ = {"type": "object", "properties": {"path": {"type": "string"}}}
 TOOLS = (
     tool("file_read", READ),
@@ -112,3 +114,25 @@ def test_approvals_that_nobody_can_meet_are_found():
     )
     assert found(rule("ask", "t", approval={"need": 2}), approvers=frozenset()) == unmeetable
     assert found(two) == set()
+
+
+def test_a_tool_of_an_upstream_that_was_not_heard_yet_is_only_pointed_at():
+    builtin = (tool("file_read", READ),)
+    for name in ("mail__send", "mail__*"):
+        more = {"tools": builtin, "upstreams": frozenset({"mail"})}
+        assert found(rule("allow", name), **more) == {("unknown-tool", "warning", "allow")}
+        assert found(rule("allow", name), tools=builtin) == {("unknown-tool", "error", "allow")}
+
+
+def test_a_tool_that_an_upstream_does_not_serve_is_refused():
+    more = {"tools": TOOLS, "upstreams": frozenset({"mail"})}
+    assert found(rule("allow", "mail__sned"), **more) == {("unknown-tool", "error", "allow")}
+
+
+def test_a_test_of_the_file_may_call_an_upstream_that_was_not_heard_yet():
+    written = {"as": "research-1", "call": "mail__send", "args": {"to": "a@b.c"}, "expect": "allow"}
+    more = {"tools": TOOLS[:1], "tests": (written,)}
+    compiled = policy(rule("allow", "mail__send"), upstreams=frozenset({"mail"}), **more)
+    assert [result.passed for result in compiled.run_tests()] == [True]
+    with pytest.raises(ConfigurationError, match="mail__send"):
+        policy(rule("allow", "mail__send"), **more)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated
 
 import anyio
-import structlog
 import typer
 
 from yett.cli import control
@@ -36,7 +35,7 @@ def gateway(
         _until_released(known.state / "gateway.lock")
         say("The gateway has stopped.")
         return
-    from yett.gateway import serve as serve_gateway  # noqa: PLC0415 - seconds of imports that other commands spare
+    from yett.gateway import serve as serve_gateway  # noqa: PLC0415 - see commands.py
 
     log_to_stderr()
     anyio.run(serve_gateway, known, backend_options={"use_uvloop": True})
@@ -58,6 +57,8 @@ def _until_released(lock: Path) -> None:
 
 def log_to_stderr() -> None:
     """Logs are JSON lines on stderr; stdout belongs to MCP and to answers."""
+    import structlog  # noqa: PLC0415 - see commands.py
+
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     for chatty in ("mcp", "client", "sqlglot"):
         # They log what upstreams and agents send; our own log says what matters without the content.

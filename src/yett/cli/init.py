@@ -16,8 +16,6 @@ from yett.cli.output import ConfigOption, say
 from yett.cli.sandbox import cache_folder
 from yett.config.load import configuration_path, parse
 from yett.errors import ConfigurationError, EnvironmentFault
-from yett.sandbox.engine import Engine
-from yett.sandbox.images import build_tiny
 from yett.sandbox.settings import SandboxSettings
 
 HEAD = """\
@@ -134,6 +132,9 @@ def render(agent: str, *, sandbox: bool, reason: str, own_state: bool = False) -
 
 async def sandbox_obstacle() -> str:
     """Why shell and file tools can't be served here, in one sentence; empty when they can."""
+    from yett.sandbox.engine import Engine  # noqa: PLC0415 - see commands.py
+    from yett.sandbox.images import build_tiny  # noqa: PLC0415 - see commands.py
+
     engine = Engine(SandboxSettings())
     try:
         await build_tiny(engine, cache=cache_folder())

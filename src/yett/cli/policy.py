@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,7 +16,6 @@ from yett.action import (
     Principal,
     ToolDefinition,
 )
-from yett.builtin import listed_tools
 from yett.cli import control
 from yett.cli.output import (
     EXIT_ASK,
@@ -33,10 +32,12 @@ from yett.cli.output import (
 )
 from yett.config.load import Configuration
 from yett.errors import BadRequest
-from yett.joining import compile_rules
-from yett.policy.self_tests import TestResult
 from yett.server.strict_json import parse_strict_object
 from yett.world import SystemClock
+
+if TYPE_CHECKING:
+    from yett.policy.compiled import CompiledPolicy
+    from yett.policy.self_tests import TestResult
 
 policy = typer.Typer(help="Rules and verdicts.", no_args_is_help=True)
 
@@ -59,8 +60,7 @@ def explain(
     Exit 0 allow, 1 deny, 4 ask.
     """
     known = control.configuration(config)
-    tools = listed_tools(known)
-    compiled = compile_rules(known, tools)
+    compiled, tools = _compiled(known)
     action = Action(
         id="explain",
         kind=Kind.TOOL,
@@ -84,6 +84,15 @@ def explain(
         decision = found.decision
         say(f"{decision.effect.value} by {decision.rule}: {visible(decision.reason)}")
     raise typer.Exit(EXITS[found.decision.effect])
+
+
+def _compiled(known: Configuration) -> tuple[CompiledPolicy, tuple[ToolDefinition, ...]]:
+    """The file's rules, and the tools that this gate serves itself."""
+    from yett.builtin import listed_tools  # noqa: PLC0415 - see commands.py
+    from yett.joining import compile_rules  # noqa: PLC0415 - see commands.py
+
+    tools = listed_tools(known)
+    return compile_rules(known, tools), tools
 
 
 def _plain(value: object) -> object:
@@ -133,7 +142,7 @@ def _moment(at: str | None) -> float:
 def run_tests(*, as_json: JsonFlag = False, config: ConfigOption = None) -> None:
     """Run the `tests:` of the file. Exit 1 when one fails."""
     known = control.configuration(config)
-    results = compile_rules(known, listed_tools(known)).run_tests()
+    results = _compiled(known)[0].run_tests()
     if as_json:
         print_lines(json.loads(json.dumps(result, default=_plain)) for result in results)
     else:
@@ -157,7 +166,7 @@ def _told(result: TestResult) -> str:
 def lint(*, as_json: JsonFlag = False, config: ConfigOption = None) -> None:
     """What in the rules is shadowed, too wide, or names what does not exist. Exit 1 on an error."""
     known = control.configuration(config)
-    findings = compile_rules(known, listed_tools(known)).lint()
+    findings = _compiled(known)[0].lint()
     if as_json:
         print_lines(json.loads(json.dumps(finding, default=_plain)) for finding in findings)
     else:
@@ -172,7 +181,7 @@ def lint(*, as_json: JsonFlag = False, config: ConfigOption = None) -> None:
 def apply(config: ConfigOption = None) -> None:
     """Put yett.yaml in force. Until then an edited file only makes things stricter."""
     known = control.configuration(config)
-    compiled = compile_rules(known, listed_tools(known))
+    compiled, _ = _compiled(known)
     failed = [result for result in compiled.run_tests() if not result.passed]
     errors = [finding for finding in compiled.lint() if finding.severity.value == "error"]
     for result in failed:

@@ -16,11 +16,7 @@ from yett.cli import control
 from yett.cli.doctor import probe_sandbox, socket_folder
 from yett.cli.output import ConfigOption, JsonFlag, complain, print_json, say, table
 from yett.errors import ConfigurationError
-from yett.joining import sandbox_settings
 from yett.ports import Command
-from yett.sandbox.engine import Engine
-from yett.sandbox.images import build_tiny
-from yett.sandbox.pool import DockerSandboxes
 from yett.sandbox.settings import SandboxSettings
 from yett.world import SystemEntropy
 
@@ -46,6 +42,9 @@ def build(
 
 
 async def _build() -> tuple[str, bool]:
+    from yett.sandbox.engine import Engine  # noqa: PLC0415 - see commands.py
+    from yett.sandbox.images import build_tiny  # noqa: PLC0415 - see commands.py
+
     engine = Engine(SandboxSettings())
     try:
         return await build_tiny(engine, cache=cache_folder())
@@ -54,6 +53,8 @@ async def _build() -> tuple[str, bool]:
 
 
 def _settings(config: str | None) -> tuple[SandboxSettings, str]:
+    from yett.joining import sandbox_settings  # noqa: PLC0415 - see commands.py
+
     known = control.configuration(config)
     if known.settings.tools.shell is None:
         raise ConfigurationError("yett.yaml has no `tools.shell`", advice="yett init writes one")
@@ -72,6 +73,8 @@ def run(
 
 
 async def _run(settings: SandboxSettings, instance: str, argv: tuple[str, ...], run_dir: Path) -> int:
+    from yett.sandbox.pool import DockerSandboxes  # noqa: PLC0415 - see commands.py
+
     command = Command(argv=argv, timeout=settings.timeout, output_limit=settings.output_limit)
     async with (
         DockerSandboxes(settings, instance=instance, run_dir=run_dir, entropy=SystemEntropy()) as pool,

@@ -13,7 +13,6 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -30,21 +29,11 @@ from yett.ports import Gate, Identify
 from yett.server.asgi import Message, Receive, Scope, Send
 from yett.server.direct import DirectCalls
 from yett.server.mcp_server import ARRIVAL
+from yett.server.settings import HttpSettings
 from yett.server.strict_json import MessageTooLarge, parse_strict_object
 
 PATH = "/mcp"
 _PARSE_ERROR = -32700
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpSettings:
-    """Limits of the HTTP edge. `hosts` are the names a client may use, each `name` or `name:port`."""
-
-    hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
-    max_body: int = 4 << 20
-    max_depth: int = 64
-    max_sessions: int = 1000
-    session_idle: float = 1800.0
 
 
 def listen(host: str, port: int) -> socket.socket:
