@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shared by every test: asyncio is the only backend that the gate runs on; one running gateway."""
+"""Shared by every test: asyncio is the only backend that the gate runs on; the gateways that run."""
+
+import sys
+from pathlib import Path
 
 import pytest
 
-from running import gate
+from running import gate, shell_gate
 
-__all__ = ["anyio_backend", "gate"]
+sys.path.insert(0, str(Path(__file__).parent / "sandbox"))
+
+from sandbox_world import tiny_image
+
+__all__ = ["anyio_backend", "gate", "shell_gate", "tiny_image"]
 
 
 @pytest.fixture

@@ -210,7 +210,11 @@ class RunningGateway:
         self.state.mkdir(mode=0o700, exist_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                self.command("gateway"), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment()
+                self.command("gateway"),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self.environment(),
             )
 
     def environment(self):
@@ -238,7 +242,11 @@ class RunningGateway:
     def run_to_end(self):
         """Start one that is expected to refuse: its exit code and what it said."""
         done = subprocess.run(
-            self.command("gateway"), capture_output=True, text=True, timeout=START_DEADLINE, env=self.environment()
+            self.command("gateway"),
+            capture_output=True,
+            text=True,
+            timeout=START_DEADLINE,
+            env=self.environment(),
         )
         return done.returncode, done.stdout + done.stderr
 
@@ -356,6 +364,24 @@ class RunningGateway:
 def gate():
     """One gateway for every test that leaves it as it was; a test uses paths of its own."""
     with RunningGateway() as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="session")
+def shell_gate(tiny_image):
+    """A gateway with `shell_run`, and a credential that the edge puts in for the witness."""
+    with RunningGateway(start=False) as gateway:
+        site = f"127.0.0.1:{gateway.witness.port}"
+        gateway.write(
+            rules=[*RULES, SHELL_RULE],
+            tools={"http": {}, "shell": {"image": tiny_image, "timeout": "20s"}},
+            egress={
+                **gateway.sections["egress"],
+                "credentials": {site: {"header": "X-Site-Key", "value": "Key ${secret:site}"}},
+            },
+        )
+        gateway.start()
+        gateway.issue_all()
         yield gateway
 
 

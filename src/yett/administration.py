@@ -222,7 +222,7 @@ class Administration:
         after = load(before.path)
         if after.state != before.state:
             raise BadRequest("`state` moved; stop the gateway and start it on the new folder")
-        await self._app.enforce(InForce(applied=after))
+        self._app.enforce(InForce(applied=after))
         write_applied(after)
         restart = waiting_for_restart(before, after)
         await self._app.system(

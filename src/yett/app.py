@@ -95,6 +95,7 @@ class App:
     sandboxes: DockerSandboxes | None
     upstreams: Upstreams | None
     tools_moved: Bell
+    lists_moved: Bell
     pipeline: Pipeline
     mcp: McpServer
 
@@ -103,8 +104,10 @@ class App:
         """What is in force."""
         return self.in_force.settings
 
-    async def enforce(self, in_force: InForce) -> None:
+    def enforce(self, in_force: InForce) -> None:
         """Put other settings in force: everything is built and checked first, then exchanged at once.
+
+        Waits for nobody: two changes can't overlap, and no client can hold one up.
 
         Raises:
             ConfigurationError: the new settings can't be enforced; nothing has changed.
@@ -119,16 +122,16 @@ class App:
         self.outbound.current = outbound
         self.identity.replace_settings(identity_settings(in_force.settings))
         self.people.replace_settings(people_settings(in_force.settings))
-        await self.mcp.tools_changed()
+        self.lists_moved.ring()
 
-    async def refresh_tools(self) -> None:
+    def refresh_tools(self) -> None:
         """Take the upstreams' tools as they are now, with rules compiled for them, and tell clients."""
         taken = self.toolbox.refresh()
         if taken:
             log.error("a tool's name is taken and it is not served", tools=list(taken))
         self.policies = _policies(self.in_force, self.toolbox.all())
         self.decide.current = _joined(self.policies)
-        await self.mcp.tools_changed()
+        self.lists_moved.ring()
 
     async def system(self, what: str, **fields: JsonValue) -> None:
         """Record something that happened to the gate itself."""
@@ -213,6 +216,7 @@ async def open_app(configuration: Configuration, *, serving: bool = True) -> Asy
             sandboxes=below.sandboxes,
             upstreams=upstreams,
             tools_moved=tools_moved,
+            lists_moved=Bell(),
             pipeline=pipeline,
             mcp=mcp,
         )

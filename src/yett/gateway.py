@@ -63,6 +63,7 @@ async def serve(configuration: Configuration, ready: Callable[[], None] = lambda
         tasks.start_soon(_watch, configuration.path, app)
         tasks.start_soon(_keep_house, app)
         tasks.start_soon(_follow_upstreams, app)
+        tasks.start_soon(_tell_clients, app)
         tasks.start_soon(_until_signal, stop)
         log.info("gateway ready", http=app.settings.listen.http, state=str(configuration.state))
         # What was built stays: later collections need not look at it again.
@@ -88,9 +89,16 @@ async def _follow_upstreams(app: App) -> None:
     while True:
         await app.tools_moved.wait()
         try:
-            await app.refresh_tools()
+            app.refresh_tools()
         except ConfigurationError as error:
             log.exception("the upstreams' new tools were not taken", reason=str(error))
+
+
+async def _tell_clients(app: App) -> None:
+    """Tell clients that their lists may differ now."""
+    while True:
+        await app.lists_moved.wait()
+        await app.mcp.tools_changed()
 
 
 async def _until_signal(stop: anyio.Event) -> None:
@@ -146,7 +154,7 @@ async def _serve_http(
         date_header=False,
         ws="none",
         http="httptools",
-        proxy_headers=False,  # or a client could choose the source address that rules see
+        proxy_headers=False,  # X-Forwarded-For is the caller's word, and every caller is on loopback
         limit_concurrency=1024,
         timeout_graceful_shutdown=2,
     )
@@ -180,7 +188,7 @@ async def reload(path: Path, app: App) -> None:
     """Put the file in force as far as law 7 lets it, and record what became of it."""
     try:
         in_force = read_in_force(load(path))
-        await app.enforce(in_force)
+        app.enforce(in_force)
     except ConfigurationError as error:
         log.exception("the file was not taken; what was in force stays")
         await app.system("configuration refused", reason=str(error))

@@ -105,18 +105,7 @@ def audit_settings(settings: Settings) -> AuditSettings:
 
 
 def sandbox_settings(shell: Shell) -> SandboxSettings:
-    """The containers.
-
-    Raises:
-        ConfigurationError: a folder of this machine is to be mounted.
-    """
-    if shell.workspace is not None:
-        raise ConfigurationError(
-            f"this version mounts no folder of this machine into the sandbox, so `workspace:"
-            f" {shell.workspace}` ({shell.workspace_mode}) would be silently off",
-            path=("tools", "shell", "workspace"),
-            advice="remove tools.shell.workspace; /workspace is empty at the start of a session",
-        )
+    """The containers."""
     return SandboxSettings(
         image=shell.image if ":" in shell.image.rpartition("/")[2] else f"{shell.image}:latest",
         runtime=shell.runtime,

@@ -45,6 +45,7 @@ from yett.action import (
     ToolResult,
     canonical_json,
 )
+from yett.crowding import Floodgate, Seats
 from yett.errors import (
     AuditUnavailable,
     BadRequest,
@@ -70,6 +71,7 @@ from yett.ports import (
 
 log = structlog.get_logger("yett.pipeline")
 
+FLOOD_RULE = "gate.too-many-attempts"
 Judged: TypeAlias = tuple[Action, Decision, tuple[Finding, ...], JsonObject]
 Made = TypeVar("Made")
 Given = TypeVarTuple("Given")
@@ -98,13 +100,18 @@ class PipelineSettings:
 
     `hold` is how long a call waits for a person before it is answered as pending; `grace` is what an
     executor gets on top of the tool's own timeout; `cleanup` bounds the work after a cancelled call.
-    Text of more than `thread_over` bytes is inspected off the event loop.
+    Text of more than `thread_over` bytes is inspected off the event loop. An agent has at most
+    `calls_per_agent` calls in flight. Failed attempts beyond identity's limit are recorded once in
+    `flood_window` for each of `flood_sources` sources.
     """
 
     hold: float = 4.0
     grace: float = 15.0
     cleanup: float = 10.0
     thread_over: int = 64 << 10
+    calls_per_agent: int = 64
+    flood_window: float = 60.0
+    flood_sources: int = 4096
 
 
 class Pipeline:
@@ -113,9 +120,18 @@ class Pipeline:
     def __init__(self, rooms: Rooms, settings: PipelineSettings) -> None:
         self._rooms = rooms
         self._settings = settings
+        self._seats = Seats(settings.calls_per_agent)
+        self._floodgate = Floodgate(rooms.clock, settings.flood_window, settings.flood_sources)
 
     async def refuse(self, arrival: Arrival, rule: str, reason: str) -> None:
-        """Record a message that was refused before it could become a request."""
+        """Record a message that was refused before it could become a request.
+
+        A source that is past its failed attempts is recorded once a window: the log is not its to fill.
+        """
+        if rule == FLOOD_RULE:
+            if not self._floodgate.lets_through(arrival):
+                return
+            reason = f"{reason} Further ones are not recorded for {self._settings.flood_window:.0f} s."
         await self._rooms.audit.commit(self._refusal(arrival, rule, reason))
 
     async def pass_(self, request: Request, dialogue: Dialogue | None = None) -> Reply:
@@ -133,6 +149,10 @@ class Pipeline:
 
     async def _steps(self, request: Request, dialogue: Dialogue | None, action_id: str) -> Reply:
         action = await self._receive(request, action_id)
+        with self._seats.taken_by(action.principal.agent):
+            return await self._from_decide(action, request, dialogue)
+
+    async def _from_decide(self, action: Action, request: Request, dialogue: Dialogue | None) -> Reply:
         judged = await self._off_loop(action.size, self._decide, action, request.resumes)
         action, decision, findings, logged = judged
         decided = evidence.decided(action, decision, findings, logged)

@@ -10,10 +10,11 @@ import itertools
 import math
 import re
 
-_DURATION = re.compile(r"(?:\d{1,9}(?:ms|[dhms]))+\Z")
-_PART = re.compile(r"(\d{1,9})(ms|[dhms])")
+_NUMBER = r"\d{1,9}(?:\.\d{1,3})?"
+_DURATION = re.compile(rf"(?:{_NUMBER}(?:ms|[dhms]))+\Z")
+_PART = re.compile(rf"({_NUMBER})(ms|[dhms])")
 _SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s*(B|kB|KB|MB|GB|KiB|MiB|GiB)\Z")
+_SIZE = re.compile(rf"({_NUMBER})\s*(B|kB|KB|MB|GB|KiB|MiB|GiB)\Z")
 _BYTES = {
     "B": 1,
     "kB": 1000,
@@ -41,7 +42,7 @@ def seconds_of(value: object) -> float | None:
     text = value.strip().lower()
     if not _DURATION.match(text):
         return None
-    parts = [(int(number), _SECONDS[unit]) for number, unit in _PART.findall(text)]
+    parts = [(float(number), _SECONDS[unit]) for number, unit in _PART.findall(text)]
     units = [unit for _, unit in parts]
     if any(later >= earlier for earlier, later in itertools.pairwise(units)):
         return None

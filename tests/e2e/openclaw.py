@@ -16,18 +16,18 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from gateway import Checks, Gateway, gateway
+from gateway import Checks, Gateway, free_port, gateway
 from scripted_model import Call, Say, ScriptedModel, scripted_model
 
 CONFIGURATION = """\
 version: 1
 trust_domain: e2e
 state: state
-listen: { http: null }
+listen: {{ http: "127.0.0.1:{port}" }}
 agents:
-  claw: { roles: [assistant] }
+  claw: {{ roles: [assistant] }}
 roles:
-  assistant: {}
+  assistant: {{}}
 rules:
   - id: run-in-sandbox
     allow: shell_run
@@ -35,20 +35,20 @@ rules:
   - id: use-workspace
     allow: [file_read, file_list]
     to: assistant
-    when: { args.path: { under: /workspace } }
+    when: {{ args.path: {{ under: /workspace }} }}
   - id: write-after-a-yes
     ask: file_write
     to: assistant
-    when: { args.path: { under: /workspace } }
-    approval: { need: 1, expires: 10m }
+    when: {{ args.path: {{ under: /workspace }} }}
+    approval: {{ need: 1, expires: 10m }}
   - id: keep-credentials
     deny: file_*
     to: "*"
-    when: { args.path: { match: ["**/.ssh/**"] } }
+    when: {{ args.path: {{ match: ["**/.ssh/**"] }} }}
     why: Files like this hold credentials.
 tools:
-  shell: { image: yett/tiny, timeout: 20s }
-approvals: { hold: 1s }
+  shell: {{ image: yett/tiny, timeout: 20s }}
+approvals: {{ hold: 1s }}
 """
 
 TOOLS = {f"yett__{name}" for name in ("approval_status", "file_list", "file_read", "file_write", "shell_run")}
@@ -62,7 +62,7 @@ class OpenClaw:
         self.home = home
         self._model = model
         self._config = home / "openclaw.json"
-        self._config.write_text(json.dumps({**model_settings(model.port), **pasted}), encoding="utf-8")
+        self.configure(pasted)
         (home / "work").mkdir()
         self._env = {
             "PATH": os.environ["PATH"],
@@ -71,6 +71,11 @@ class OpenClaw:
             "OPENCLAW_STATE_DIR": str(home / "state"),
             "OPENCLAW_CONFIG_PATH": str(self._config),
         }
+
+    def configure(self, pasted: dict) -> None:
+        """Write the configuration: the scripted model, and what was pasted."""
+        settings = {**model_settings(self._model.port), **pasted}
+        self._config.write_text(json.dumps(settings), encoding="utf-8")
 
     def validate(self) -> subprocess.CompletedProcess[str]:
         """OpenClaw's own word on the configuration."""
@@ -143,10 +148,25 @@ def pasted(gate: Gateway) -> dict:
     return json.loads(text)
 
 
+def over_http(settings: dict, url: str, token: str) -> dict:
+    """The same, for an OpenClaw that reaches the gateway over HTTP (docs/clients.md)."""
+    server = {
+        "url": url,
+        "transport": "streamable-http",
+        "headers": {"Authorization": f"Bearer {token}"},
+        "requestTimeoutMs": 300_000,
+    }
+    return {**settings, "mcp": {"servers": {"yett": server}}}
+
+
 def main() -> None:
     """One gateway, one OpenClaw, one turn after another."""
-    with gateway(CONFIGURATION) as gate, scripted_model() as model, tempfile.TemporaryDirectory() as home:
-        checks = Checks()
+    checks, port = Checks(), free_port()
+    with (
+        gateway(CONFIGURATION.format(port=port)) as gate,
+        scripted_model() as model,
+        tempfile.TemporaryDirectory() as home,
+    ):
         gate.yett("agents", "add", "claw")
         claw = OpenClaw(Path(home), model, pasted(gate))
         done = claw.validate()
@@ -156,6 +176,13 @@ def main() -> None:
         allowed_and_locked(checks, claw, model)
         denied(checks, claw, model)
         approved(checks, gate, claw, model)
+        claw.configure(over_http(pasted(gate), f"http://127.0.0.1:{port}/mcp", gate.token("claw")))
+        claw.turn(Call("yett__file_read", {"path": "/workspace/ledger"}), Say("done"))
+        offered, said = set(model.tools), model.tool_messages[-1]
+        held = offered == TOOLS and said.count("paid 120") == 1
+        checks.expect(
+            "over HTTP with a bearer token: the same tools, the same session", held, [offered, said]
+        )
         recorded(checks, gate)
         gate.stop()
         checks.expect("the gateway ended and left no container", not gate.containers(), gate.containers())
@@ -223,9 +250,9 @@ def recorded(checks: Checks, gate: Gateway) -> None:
         ("run-in-sandbox", "allow"),
         ("keep-credentials", "deny"),
         *[("write-after-a-yes", "ask")] * 3,
-        ("use-workspace", "allow"),
+        *[("use-workspace", "allow")] * 2,
     ]
-    checks.expect("the log holds the six decisions in order", effects == wanted, effects)
+    checks.expect("the log holds the seven decisions in order", effects == wanted, effects)
     writes = [e for e in events if e["event"] == "intent" and e["fields"]["tool"] == "file_write"]
     checks.expect("the log holds one intent to write", len(writes) == 1, writes)
     verified = gate.yett("audit", "verify")

@@ -50,7 +50,7 @@ async def test_an_approved_call_is_decided_approved_spent_intended_and_ended_in_
     for event, _, fields in gate.records():
         ours = (fields.get("arguments") or {}).get("url") == gate.witness.url("/law1/asked")
         if event == "approval" and fields["approval"] == approval:
-            story.append(fields["to"])
+            story.append(fields["state"])
         elif ours or fields.get("approval") == approval:
             story.append(event)
     assert story == ["decision", "pending", "approved", "decision", "executing", "intent", "executed"]

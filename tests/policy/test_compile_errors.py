@@ -182,18 +182,3 @@ def test_expectations_get_the_one_spelling_of_facts():
     drop = rule("deny", "sql_query", {"sql.tables": {"any_of": ["Sales.Orders"]}})
     select = call("sql_query", {"sql": "select * from sales.ORDERS"})
     assert policy(rule("allow", "sql_query"), drop).decide(select).rule == "deny"
-
-
-def test_durations_are_read_as_people_write_them():
-    from yett.units import seconds_of
-
-    assert [seconds_of(text) for text in ("90s", "10m", "1h30m", "7d", 5, 0.5)] == [
-        90,
-        600,
-        5400,
-        604800,
-        5,
-        0.5,
-    ]
-    for wrong in ("", "m", "10", "1m1h", "1m1m", "-1m", "1.5h", "٣m", "0s", 0, True, None, float("inf")):
-        assert seconds_of(wrong) is None

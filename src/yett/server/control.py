@@ -37,6 +37,7 @@ Verb = Callable[[JsonObject, Operator], Awaitable[JsonValue]]
 
 MAX_REQUEST = 1 << 20
 REQUEST_DEADLINE = 10.0
+ANSWER_DEADLINE = 5.0
 
 
 class ControlEdge:
@@ -65,7 +66,9 @@ class ControlEdge:
                 answer = {"ok": False, "error": str(error), "advice": error.advice()}
             except TimeoutError:
                 return
-            await stream.send(json.dumps(answer).encode() + b"\n")
+            # Shielded, because the verb may have been `stop`: the operator is told that it was heard.
+            with anyio.move_on_after(ANSWER_DEADLINE, shield=True):
+                await stream.send(json.dumps(answer).encode() + b"\n")
 
 
 def _peer(stream: SocketStream) -> Operator:

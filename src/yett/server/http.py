@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Streamable HTTP: what stands in front of the SDK's transport.
 
-In this order, each refusal recorded: the path, the Host and Origin headers (DNS rebinding), the bearer
-token, the body's size, strict JSON. Only then does the SDK see the message, with the `Arrival` in its
-scope. Nothing here reads what a message asks for.
+In this order: the path, the bearer token, the body's size, strict JSON. Only then does the SDK see the
+message, with the `Arrival` in its scope; it checks the Host and Origin headers (DNS rebinding), the
+content type and the session. Every refusal but that of the path is recorded. Nothing here reads what a
+message asks for.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any
 
 from mcp.server import Server
@@ -96,10 +98,11 @@ class HttpEdge:
         known = AccessToken(token=principal.id, client_id=principal.agent, subject=principal.agent, scopes=[])
         scope["user"] = AuthenticatedUser(known)
         scope[ARRIVAL] = arrival
+        recorded = self._recorded(send, arrival)
         if scope["method"] != "POST":
             if scope["method"] == "DELETE":
                 self._direct.close(scope)
-            await self._transport(scope, receive, send)
+            await self._transport(scope, receive, recorded)
             return
         try:
             body = await self._body(receive)
@@ -111,7 +114,19 @@ class HttpEdge:
             return
         if await self._direct.serve(scope, message, arrival, receive, send):
             return
-        await self._transport(scope, _replay(body, receive), self._direct.watch_opening(message, send))
+        watched = self._direct.watch_opening(message, recorded)
+        await self._transport(scope, _replay(body, receive), watched)
+
+    def _recorded(self, send: Send, arrival: Arrival) -> Send:
+        """What the SDK's transport refuses (Host, Origin, content type, session) is recorded first."""
+
+        async def recording(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] >= HTTPStatus.BAD_REQUEST:
+                status = HTTPStatus(message["status"])
+                await self._gate.refuse(arrival, BadRequest.rule, f"{status.value} {status.phrase}")
+            await send(message)
+
+        return recording
 
     async def _body(self, receive: Receive) -> bytes:
         parts: list[bytes] = []

@@ -12,7 +12,9 @@ import hashlib
 import json
 from typing import Any
 
+import anyio
 import mcp.types as t
+import structlog
 from mcp import MCPError
 from mcp.server import Server, ServerRequestContext
 from mcp.server.lowlevel import NotificationOptions
@@ -40,6 +42,8 @@ ARRIVAL = "yett.arrival"
 """Where the HTTP transport puts the `Arrival` in the ASGI scope."""
 
 APPROVAL = "approval"
+TELLING_DEADLINE = 2.0
+"""Seconds that a handshake client may take to accept a notice."""
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -54,6 +58,8 @@ INSTRUCTIONS = (
 )
 
 Context = ServerRequestContext[Any, Any]
+
+log = structlog.get_logger("yett.server")
 
 
 class McpServer:
@@ -94,10 +100,11 @@ class McpServer:
         return self.server.create_initialization_options(NotificationOptions(tools_changed=True))
 
     async def tools_changed(self) -> None:
-        """Tell every client that the list may differ now."""
+        """Tell every client that the list may differ now; one that does not read is not waited for."""
         await self._bus.publish(ToolsListChanged())
-        for session in list(self._legacy.values()):
-            await session.send_tool_list_changed()
+        async with anyio.create_task_group() as tellings:
+            for session in list(self._legacy.values()):
+                tellings.start_soon(_tell, session)
 
     def _input_schema(self, name: str) -> JsonObject | None:
         tool = self._catalog.find(name)
@@ -162,6 +169,14 @@ class LegacyDialogue:
         except MCPError:
             return None
         return ElicitationAnswer(nonce=question.nonce, approve=_choice(said))
+
+
+async def _tell(session: Any) -> None:
+    try:
+        with anyio.move_on_after(TELLING_DEADLINE):
+            await session.send_tool_list_changed()
+    except (MCPError, anyio.BrokenResourceError, anyio.ClosedResourceError):
+        log.info("a client was gone before it could be told of new lists")
 
 
 def arrival_of(ctx: Context) -> Arrival:
