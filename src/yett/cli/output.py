@@ -61,7 +61,14 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         drawn.add_column(column, overflow="fold", no_wrap=piped or number == 0)
     for row in rows:
         drawn.add_row(*(Text(visible(cell)) for cell in row))
-    (Console(width=PIPED_WIDTH, highlight=False) if piped else console).print(drawn)
+    if not piped:
+        console.print(drawn)
+        return
+    wide = Console(width=PIPED_WIDTH, highlight=False)
+    with wide.capture() as lines:
+        wide.print(drawn)
+    for line in lines.get().splitlines():
+        say(line.rstrip())
 
 
 def say(text: str) -> None:
