@@ -61,7 +61,7 @@ def _version(
 def run(arguments: list[str]) -> int:
     """Run a command line and give back its exit code."""
     try:
-        yett(arguments)
+        yett(arguments, prog_name="yett")
     except SystemExit as done:  # typer has told the person what was wrong with the command line: 2
         return done.code if isinstance(done.code, int) else int(done.code is not None)
     except YettError as error:

@@ -14,7 +14,7 @@ import typer
 
 from yett.cli.output import ConfigOption, say
 from yett.cli.sandbox import cache_folder
-from yett.config.load import configuration_path, parse
+from yett.config.load import Configuration, configuration_path, parse
 from yett.errors import ConfigurationError, EnvironmentFault
 from yett.sandbox.settings import SandboxSettings
 
@@ -102,7 +102,7 @@ def init(
         say(f"  {obstacle.advice()}")
         say("  yett init --force")
     text = render(agent, sandbox=obstacle is None, own_state=config is not None)
-    parse(text, path)  # what this writes must load
+    _check(parse(text, path))
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -115,6 +115,14 @@ def init(
         f"  yett setup claude-code --agent {agent}{option}     (or: openclaw, claude-desktop, cursor, vscode)"
     )
     say(f"  yett doctor{option}")
+
+
+def _check(written: Configuration) -> None:
+    """What this writes must load: an agent's name may be no name, or that of a role."""
+    from yett.builtin import listed_tools  # noqa: PLC0415 - see commands.py
+    from yett.joining import compile_rules  # noqa: PLC0415 - see commands.py
+
+    compile_rules(written, listed_tools(written))
 
 
 def render(agent: str, *, sandbox: bool, own_state: bool = False) -> str:
