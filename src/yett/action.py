@@ -213,7 +213,6 @@ class Action:
     """What is decided on, shown to a person, and run: one identified call with its arguments.
 
     `arguments` are the values that the destination will receive; nobody may change them in place.
-    `digest` is the SHA-256 of their canonical form, `size` its bytes.
     """
 
     id: str
@@ -223,14 +222,24 @@ class Action:
     principal: Principal
     received_at: float
     parent: str | None = None
-    digest: str = field(init=False, default="", compare=False)
-    size: int = field(init=False, default=0, compare=False)
+    _form: list[tuple[str, int]] = field(init=False, default_factory=list, compare=False, repr=False)
 
-    def __post_init__(self) -> None:
-        """Digest and size of the canonical arguments, once: records, approvals and limits use them."""
-        form = canonical_json(self.arguments)
-        object.__setattr__(self, "digest", hashlib.sha256(form).hexdigest())
-        object.__setattr__(self, "size", len(form))
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical arguments."""
+        return self._measured()[0]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the canonical arguments."""
+        return self._measured()[1]
+
+    def _measured(self) -> tuple[str, int]:
+        # Computed once: records, approvals and limits all use it on the path of a call.
+        if not self._form:
+            form = canonical_json(self.arguments)
+            self._form.append((hashlib.sha256(form).hexdigest(), len(form)))
+        return self._form[0]
 
     @property
     def name(self) -> str:
