@@ -34,6 +34,7 @@ def test_the_smallest_file_has_safe_defaults():
         ("version: 1\nupstreams:\n  x__y: {url: b}\n", 3, "pattern"),
         ("version: 1\nagents:\n  Kim!: {}\n", 3, "pattern"),
         ("version: 1\negress:\n  allow:\n    - a.b\n    - {host: c, metods: [GET]}\n", 5, "methods"),
+        ("version: 1\nroles: {reader: {}}\negress:\n  allow: [{host: c, to: raeder}]\n", 4, "'reader'"),
         ("version: 1\nprivacy: {default: {outbound: {SECRET: tokenise}}}\n", 2, "allow"),
         ("version: 1\ntools: {sql: {databases: {x: {url: y, mode: read-write}}}}\n", 2, "read-only"),
     ],
