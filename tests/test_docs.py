@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import shlex
 import sqlite3
+import tomllib
 import typing
 from pathlib import Path
 
@@ -223,3 +224,27 @@ def test_every_make_target_that_a_page_shows_exists(page):
     targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     shown = re.findall(r"(?:`|^)make ([a-z0-9-]+)", page.read_text(encoding="utf-8"), re.MULTILINE)
     assert set(shown) <= targets
+
+
+def test_every_dependency_has_its_reason():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["presidio"]]
+    reasons = (ROOT / "docs" / "adr" / "0002-dependencies.md").read_text(encoding="utf-8")
+    names = [re.match(r"[A-Za-z0-9-]+", each)[0] for each in wanted]
+    assert [name for name in names if not re.search(rf"^\|[^|]*\b{name}\b", reasons, re.MULTILINE)] == []
+
+
+def test_every_dependency_has_an_exact_version():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    groups = project["dependency-groups"]
+    wanted = [*project["project"]["dependencies"], *groups["test"], *groups["lint"]]
+    pinned = {
+        canonical(line.partition("==")[0])
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        if "==" in line
+    }
+    assert {canonical(re.match(r"[A-Za-z0-9-]+", each)[0]) for each in wanted} <= pinned
+
+
+def canonical(name):
+    return re.sub(r"[-_.]+", "-", name).lower()

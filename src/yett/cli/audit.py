@@ -10,7 +10,6 @@ import typer
 
 from yett.audit.describe import describe
 from yett.audit.tail import tail
-from yett.audit.verify import verify
 from yett.cli import control
 from yett.cli.output import EXIT_NO, ConfigOption, JsonFlag, print_json, say, visible
 from yett.errors import EnvironmentFault
@@ -71,6 +70,8 @@ def verify_command(
     config: ConfigOption = None,
 ) -> None:
     """Check every line, the chain, the signed checkpoint and the gaps. Exit 1 when something is wrong."""
+    from yett.audit.verify import verify  # noqa: PLC0415 - see commands.py
+
     key = public_key.read_text(encoding="utf-8") if public_key else None
     report = verify(_folder(folder, config), public_key=key)
     if as_json:
