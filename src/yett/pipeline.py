@@ -188,12 +188,16 @@ class Pipeline:
     def _decide(self, action: Action, resumes: str | None) -> Judged:
         """Decide and redact: the action as its destination will receive it, the verdict, the logged view."""
         action, decision, findings = self._judge(action, resumes)
-        return action, decision, findings, self._rooms.redact.logged(action.arguments)
+        logged = self._rooms.redact.logged(action.arguments, clean=findings == ())
+        return action, decision, findings or (), logged
 
-    def _judge(self, action: Action, resumes: str | None) -> tuple[Action, Decision, tuple[Finding, ...]]:
+    def _judge(
+        self, action: Action, resumes: str | None
+    ) -> tuple[Action, Decision, tuple[Finding, ...] | None]:
+        """The findings are None when nobody looked for any."""
         decision = self._rooms.decide.decide(action)
         if decision.effect is Effect.DENY:
-            return action, decision, ()
+            return action, decision, None
         redacted = self._rooms.redact.outbound(action, resumed=resumes is not None)
         if redacted.blocked:
             return action, denial.blocked_by_privacy(redacted.blocked), redacted.findings
