@@ -210,7 +210,11 @@ class RunningGateway:
         self.state.mkdir(mode=0o700, exist_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                self.command("gateway"), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment()
+                self.command("gateway"),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self.environment(),
             )
 
     def environment(self):
@@ -238,7 +242,11 @@ class RunningGateway:
     def run_to_end(self):
         """Start one that is expected to refuse: its exit code and what it said."""
         done = subprocess.run(
-            self.command("gateway"), capture_output=True, text=True, timeout=START_DEADLINE, env=self.environment()
+            self.command("gateway"),
+            capture_output=True,
+            text=True,
+            timeout=START_DEADLINE,
+            env=self.environment(),
         )
         return done.returncode, done.stdout + done.stderr
 

@@ -34,7 +34,9 @@ log = structlog.get_logger("yett.gateway")
 MAX_CONNECTIONS = 256
 WATCH_INTERVAL = 1.0
 HOUSEKEEPING_INTERVAL = 60.0
-_FULL = json.dumps({"ok": False, "error": "The gateway has too many connections; try later."}).encode() + b"\n"
+_FULL = (
+    json.dumps({"ok": False, "error": "The gateway has too many connections; try later."}).encode() + b"\n"
+)
 SOCKET_PATH_LIMIT = 100
 """The kernel takes 107 bytes; a few are left for a name beside it."""
 

@@ -13,9 +13,19 @@ INITIALIZE = {
     "jsonrpc": "2.0",
     "id": 1,
     "method": "initialize",
-    "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}},
+    "params": {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "raw", "version": "1"},
+    },
 }
-CLOSED = {"id": "closed", "deny": "http_request", "to": "*", "when": {"http.path": {"match": ["/closed"]}}, "why": "No."}
+CLOSED = {
+    "id": "closed",
+    "deny": "http_request",
+    "to": "*",
+    "when": {"http.path": {"match": ["/closed"]}},
+    "why": "No.",
+}
 
 
 def stuff(link):

@@ -65,7 +65,9 @@ async def test_an_honest_answer_runs_the_call_once(gate, transport):
         assert gate.witness.count(path) == 0
         assert "seen" in text_of(await call(gate, client, path, request_state=state, input_responses=YES))
     assert gate.witness.count(path) == 1
-    (vote,) = [f for e, _, f in gate.records("approval") if f["agent"] == "research-1" and f["votes"]][-1]["votes"]
+    (vote,) = [f for e, _, f in gate.records("approval") if f["agent"] == "research-1" and f["votes"]][-1][
+        "votes"
+    ]
     assert vote["by"] == "elicitation:research-1"
 
 
@@ -114,7 +116,9 @@ async def test_a_state_for_other_arguments_opens_nothing(gate):
     async with modern(gate) as client:
         state = await asked(gate, client, "/elicit/harmless")
         await refused(gate, client, "/elicit/harmful", request_state=state, input_responses=YES)
-        await refused(gate, client, "/elicit/harmless", method="PUT", request_state=state, input_responses=YES)
+        await refused(
+            gate, client, "/elicit/harmless", method="PUT", request_state=state, input_responses=YES
+        )
 
 
 async def test_the_state_of_another_agent_opens_nothing(gate):
@@ -221,7 +225,9 @@ async def test_the_question_is_the_gate_s_own_words_and_the_agent_s_text_stands_
     ],
     ids=["approve", "deny", "unclear", "decline", "cancel", "error"],
 )
-async def test_a_live_question_of_the_handshake_era_takes_an_explicit_choice_only(gate, transport, answer, ends, request):
+async def test_a_live_question_of_the_handshake_era_takes_an_explicit_choice_only(
+    gate, transport, answer, ends, request
+):
     path = f"/elicit/live/{request.node.callspec.id}"
     shown = []
 

@@ -33,7 +33,11 @@ def test_an_address_in_a_header_opens_nothing(inside_only, headers):
         "jsonrpc": "2.0",
         "id": 1,
         "method": "initialize",
-        "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}},
+        "params": {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {},
+            "clientInfo": {"name": "raw", "version": "1"},
+        },
     }
     _, answer, _ = inside_only.post(json.dumps(initialize).encode(), headers=headers)
     session = {"Mcp-Session-Id": answer["mcp-session-id"]}

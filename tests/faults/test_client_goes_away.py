@@ -27,7 +27,9 @@ def sleeping(seconds):
     return {"command": f"setsid sleep {seconds} & sleep {seconds}"}
 
 
-@pytest.mark.parametrize(("transport", "mode"), [("stdio", "auto"), ("stdio", "legacy"), ("http", "auto"), ("http", "legacy")])
+@pytest.mark.parametrize(
+    ("transport", "mode"), [("stdio", "auto"), ("stdio", "legacy"), ("http", "auto"), ("http", "legacy")]
+)
 async def test_a_call_that_its_client_cancels_dies(shell_gate, transport, mode):
     """The client's own way of its era: closing the request, or notifications/cancelled."""
     seconds = marker()
@@ -62,7 +64,10 @@ async def test_a_call_dies_with_a_shim_that_is_killed(shell_gate):
     parameters = shell_gate.shim_parameters()
     seconds = marker()
     shim = subprocess.Popen(
-        [parameters.command, *parameters.args], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=parameters.env
+        [parameters.command, *parameters.args],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=parameters.env,
     )
     with shim:
         for message in hello_and_call(seconds):
@@ -144,5 +149,7 @@ async def test_a_client_that_goes_away_while_a_person_is_asked_leaves_the_questi
     async with shell_gate.client("stdio") as client:
         with anyio.move_on_after(0.05):
             await shell_gate.fetch(client, "/away", "POST")
-    await until(lambda: any(row["arguments"]["url"].endswith("/away") for row in shell_gate.ask("approvals.list")))
+    await until(
+        lambda: any(row["arguments"]["url"].endswith("/away") for row in shell_gate.ask("approvals.list"))
+    )
     assert shell_gate.witness.count("/away") == 0

@@ -37,7 +37,13 @@ async def fragile(tmp_path):
 @pytest.fixture
 async def world(fragile, tiny_image, instance, run_dir):
     settings = SandboxSettings(
-        engine=fragile.url, image=tiny_image, spares=0, timeout=5, engine_deadline=1.0, breaker_pause=0.4, kill_grace=0.2
+        engine=fragile.url,
+        image=tiny_image,
+        spares=0,
+        timeout=5,
+        engine_deadline=1.0,
+        breaker_pause=0.4,
+        kill_grace=0.2,
     )
     async with DockerSandboxes(settings, instance=instance, run_dir=run_dir, entropy=RealEntropy()) as boxes:
         world = World()
@@ -56,7 +62,9 @@ def last(world):
 
 
 @pytest.mark.parametrize("how", ["hang_on", "break_on"])
-async def test_an_engine_that_is_lost_before_the_container_is_a_denial_and_an_outcome(world, fragile, how, instance):
+async def test_an_engine_that_is_lost_before_the_container_is_a_denial_and_an_outcome(
+    world, fragile, how, instance
+):
     setattr(fragile, how, b"/containers/create")
     with anyio.fail_after(8):
         reply = await shell(world, "echo ran")
@@ -68,7 +76,9 @@ async def test_an_engine_that_is_lost_before_the_container_is_a_denial_and_an_ou
     assert "ran" in text_of(await shell(world, "echo ran"))
 
 
-async def test_an_engine_that_is_lost_in_mid_call_does_not_keep_a_cancelled_process_alive(world, fragile, instance):
+async def test_an_engine_that_is_lost_in_mid_call_does_not_keep_a_cancelled_process_alive(
+    world, fragile, instance
+):
     seconds = marker()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(shell, world, f"setsid sleep {seconds} & sleep {seconds}")
@@ -95,7 +105,9 @@ async def test_an_engine_that_is_lost_in_mid_call_does_not_take_the_call_with_it
     fragile.hang_on = None
 
 
-async def test_a_container_that_is_killed_from_outside_in_mid_call_is_an_error_and_an_outcome(world, instance):
+async def test_a_container_that_is_killed_from_outside_in_mid_call_is_an_error_and_an_outcome(
+    world, instance
+):
     import docker
 
     seconds = marker()

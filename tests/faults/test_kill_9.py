@@ -51,7 +51,9 @@ def story(gateway, path):
 
 
 async def test_killed_while_a_person_is_asked_nothing_ran_and_the_question_stands(mortal):
-    await dies_during(mortal, lambda: mortal.ask("approvals.list"), "http_request", mortal.fetching("/k/hold", "POST"))
+    await dies_during(
+        mortal, lambda: mortal.ask("approvals.list"), "http_request", mortal.fetching("/k/hold", "POST")
+    )
     assert story(mortal, "/k/hold") == [("decision", None)]
     (row,) = mortal.ask("approvals.list")
     assert row["state"] == "pending"

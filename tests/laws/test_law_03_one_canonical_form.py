@@ -74,7 +74,11 @@ def test_a_message_that_two_parsers_could_read_differently_is_no_message(gate):
 
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text(),
         lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
         max_leaves=12,
     )
@@ -88,7 +92,9 @@ def test_the_canonical_form_survives_every_reading(value):
     assert canonical_json(json.loads(json.dumps(value, indent=3))) == form
 
 
-@pytest.mark.parametrize("text", [b'{"a":1,"a":2}', b'{"a":NaN}', b'{"a":1e999}', b'"\\ud800"', b"\xef\xbb\xbf{}"])
+@pytest.mark.parametrize(
+    "text", [b'{"a":1,"a":2}', b'{"a":NaN}', b'{"a":1e999}', b'"\\ud800"', b"\xef\xbb\xbf{}"]
+)
 def test_text_without_one_meaning_is_refused(text):
     with pytest.raises(BadRequest):
         parse_strict(text)
@@ -98,7 +104,9 @@ async def test_the_log_of_the_running_gate_holds_the_digest_of_what_arrived(gate
     async with gate.client() as client:
         await gate.fetch(client, "/law3/digest", headers={"X-A": "b"})
     sent = gate.fetching("/law3/digest", headers={"X-A": "b"})
-    digests = {fields["arguments_digest"] for event, fields in gate.of_call("/law3/digest") if event != "outcome"}
+    digests = {
+        fields["arguments_digest"] for event, fields in gate.of_call("/law3/digest") if event != "outcome"
+    }
     assert digests == {digest_of(sent)}
 
 

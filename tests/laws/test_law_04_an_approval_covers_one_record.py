@@ -42,11 +42,7 @@ def who(action, **changes):
 
 def what(action, **changes):
     tool = action.tool
-    fields = {
-        name: getattr(tool, name)
-        for name in ToolDefinition.__dataclass_fields__
-        if name != "digest"
-    }
+    fields = {name: getattr(tool, name) for name in ToolDefinition.__dataclass_fields__ if name != "digest"}
     return replace(action, tool=ToolDefinition(**{**fields, **changes}))
 
 

@@ -44,7 +44,10 @@ UNENFORCEABLE = {
     "weaker durability": ({"audit": {"durability": "relaxed"}}, "strict"),
     "a network for the sandbox": ({"tools": {"shell": {"network": "egress"}}}, "none"),
     "a folder mounted into the sandbox": ({"tools": {"shell": {"workspace": "/srv/w"}}}, "workspace"),
-    "a writable database": ({"tools": {"sql": {"databases": {"d": {"url": "sqlite:///d", "mode": "rw"}}}}}, "read-only"),
+    "a writable database": (
+        {"tools": {"sql": {"databases": {"d": {"url": "sqlite:///d", "mode": "rw"}}}}},
+        "read-only",
+    ),
     "a sandboxed upstream": ({"upstreams": {"u": {"command": ["/bin/true"]}}}, "sandbox"),
     "a secret that is not there": (
         {"egress": {"credentials": {"127.0.0.1": {"value": "${secret:gone}"}}}},
@@ -58,16 +61,38 @@ UNENFORCEABLE = {
     ),
     "a rule of a later version": ({"rules": [{"id": "g", "grant": "http_request", "to": "writer"}]}, "grant"),
     "a constraint of a later version": (
-        {"rules": [{"id": "g", "allow": "http_request", "to": "writer", "when": {"args.url": {"from": ["trusted"]}}}]},
+        {
+            "rules": [
+                {
+                    "id": "g",
+                    "allow": "http_request",
+                    "to": "writer",
+                    "when": {"args.url": {"from": ["trusted"]}},
+                }
+            ]
+        },
         "from",
     ),
     "a role that is not there": ({"rules": [{"id": "g", "allow": "http_request", "to": "wirter"}]}, "wirter"),
     "an approver that is not there": (
-        {"rules": [{"id": "g", "ask": "http_request", "to": "writer", "approval": {"approvers": ["fianance"]}}]},
+        {
+            "rules": [
+                {"id": "g", "ask": "http_request", "to": "writer", "approval": {"approvers": ["fianance"]}}
+            ]
+        },
         "fianance",
     ),
     "a test of the file that fails": (
-        {"tests": [{"as": "research-1", "call": "http_request", "args": {"url": "http://x/", "method": "GET"}, "expect": "deny"}]},
+        {
+            "tests": [
+                {
+                    "as": "research-1",
+                    "call": "http_request",
+                    "args": {"url": "http://x/", "method": "GET"},
+                    "expect": "deny",
+                }
+            ]
+        },
         "test 1",
     ),
 }
@@ -88,7 +113,9 @@ async def test_presidio_that_is_not_installed_fails_the_start(stopped, monkeypat
         await opened(stopped, privacy={"detectors": ["patterns", "presidio"]})
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0:8787", "192.0.2.1:80", "example.com:80", "[::]:80", "127.0.0.1:0", "x"])
+@pytest.mark.parametrize(
+    "address", ["0.0.0.0:8787", "192.0.2.1:80", "example.com:80", "[::]:80", "127.0.0.1:0", "x"]
+)
 def test_an_address_that_would_carry_credentials_over_a_network_is_refused(address):
     with pytest.raises(ConfigurationError):
         host_and_port(address)
@@ -113,7 +140,7 @@ async def test_others_who_can_look_into_the_state_fail_the_start(stopped):
 def test_a_sandbox_without_an_engine_fails_the_start(stopped):
     """In a mount namespace of its own, where the engine's socket is not there."""
     stopped.write(tools={"shell": {"image": "yett/tiny"}})
-    hidden = "mount --bind /dev/null /var/run/docker.sock && exec \"$@\""
+    hidden = 'mount --bind /dev/null /var/run/docker.sock && exec "$@"'
     done = subprocess.run(
         [shutil.which("unshare"), "-m", "sh", "-c", hidden, "sh", *stopped.command("gateway")],
         capture_output=True,
@@ -141,7 +168,11 @@ def sections_of(model, seen):
         stack = [field.annotation]
         while stack:
             kind = stack.pop()
-            if isinstance(kind, type) and not isinstance(kind, types.GenericAlias) and issubclass(kind, BaseModel):
+            if (
+                isinstance(kind, type)
+                and not isinstance(kind, types.GenericAlias)
+                and issubclass(kind, BaseModel)
+            ):
                 sections_of(kind, seen)
             stack.extend(get_args(kind))
     return seen
@@ -158,7 +189,11 @@ READ_FROM_THE_DOCUMENT = {"Settings.rules", "Settings.tests", "Settings.state", 
 
 EVERYTHING = {
     "agents": {"research-1": {"roles": ["writer"], "attributes": {"team": "a"}, "user": "kim"}},
-    "tools": {"http": {}, "sql": {"databases": {"d": {"url": "sqlite:///d.db"}}}, "shell": {"image": "yett/tiny"}},
+    "tools": {
+        "http": {},
+        "sql": {"databases": {"d": {"url": "sqlite:///d.db"}}},
+        "shell": {"image": "yett/tiny"},
+    },
     "upstreams": {"u": {"command": ["/bin/false"], "sandbox": False, "env": {"A": "b"}, "cwd": "/"}},
     "privacy": {"destinations": {"crm": {"outbound": {"CREDIT_CARD": "mask"}}}},
     "rules": [],

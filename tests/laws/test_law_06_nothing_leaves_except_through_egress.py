@@ -19,7 +19,9 @@ async def shell(gateway, command, **more):
 
 @pytest.mark.engine
 async def test_a_command_runs_in_namespaces_that_are_not_the_host_s(shell_gate):
-    links = said(await shell(shell_gate, "for n in mnt pid net ipc uts user; do readlink /proc/self/ns/$n; done"))
+    links = said(
+        await shell(shell_gate, "for n in mnt pid net ipc uts user; do readlink /proc/self/ns/$n; done")
+    )
     mine = {os.readlink(f"/proc/self/ns/{name}") for name in ("mnt", "pid", "net", "ipc", "uts")}
     assert mine.isdisjoint(links.split())
     assert len(links.split()) >= 5
@@ -40,7 +42,11 @@ async def test_the_sandbox_has_no_network_and_the_witness_next_door_is_out_of_re
 
 @pytest.mark.engine
 async def test_no_credential_and_no_variable_of_the_gateway_is_in_the_sandbox(shell_gate):
-    seen = said(await shell(shell_gate, "env; cat /proc/*/environ /proc/1/cmdline 2>/dev/null | tr '\\0' '\\n'; ls -la /"))
+    seen = said(
+        await shell(
+            shell_gate, "env; cat /proc/*/environ /proc/1/cmdline 2>/dev/null | tr '\\0' '\\n'; ls -la /"
+        )
+    )
     assert EDGE_SECRET not in seen
     assert "YETT_SECRET" not in seen
     for token in shell_gate.tokens.values():
@@ -50,7 +56,12 @@ async def test_no_credential_and_no_variable_of_the_gateway_is_in_the_sandbox(sh
 
 @pytest.mark.engine
 async def test_the_gate_s_own_files_are_not_in_the_sandbox(shell_gate):
-    paths = [shell_gate.path, shell_gate.state / "yett.db", shell_gate.state / "gateway.sock", Path("/var/run/docker.sock")]
+    paths = [
+        shell_gate.path,
+        shell_gate.state / "yett.db",
+        shell_gate.state / "gateway.sock",
+        Path("/var/run/docker.sock"),
+    ]
     for path in paths:
         assert path.exists()
     seen = said(await shell(shell_gate, "; ".join(f"ls {path} && echo THERE" for path in paths) + "; true"))
@@ -71,7 +82,14 @@ async def test_a_credential_is_put_in_at_the_edge_and_the_agent_never_sees_it(sh
 
 @pytest.mark.parametrize(
     "text",
-    ["${secret:site}", "a ${secret:site} b", "$ { SECRET : site}", "${secret:", "\uff04{secret:site}", "$\u200b{secret:site}"],
+    [
+        "${secret:site}",
+        "a ${secret:site} b",
+        "$ { SECRET : site}",
+        "${secret:",
+        "\uff04{secret:site}",
+        "$\u200b{secret:site}",
+    ],
 )
 async def test_a_placeholder_in_an_agent_s_words_is_denied(text):
     world = World()
@@ -85,13 +103,19 @@ async def test_a_placeholder_in_an_agent_s_words_is_denied(text):
 async def test_a_placeholder_never_reaches_a_site_that_has_a_credential(gate):
     async with gate.client() as client:
         for arguments in ({"headers": {"X-Site-Key": "${secret:site}"}}, {"body": "${secret:site}"}):
-            assert rule_of(await gate.fetch(client, "/law6/placeholder", "POST", **arguments)) == "gate.bad-request"
+            assert (
+                rule_of(await gate.fetch(client, "/law6/placeholder", "POST", **arguments))
+                == "gate.bad-request"
+            )
     assert gate.witness.count("/law6/placeholder") == 0
 
 
 async def test_a_host_that_is_not_on_the_list_gets_nothing(gate):
     async with gate.client() as client:
-        for url in (f"http://localhost:{gate.witness.port}/law6", f"http://127.0.0.2:{gate.witness.port}/law6"):
+        for url in (
+            f"http://localhost:{gate.witness.port}/law6",
+            f"http://127.0.0.2:{gate.witness.port}/law6",
+        ):
             reply = await client.call_tool("http_request", {"url": url, "method": "GET"})
             assert rule_of(reply) == "gate.egress-refused"
     assert gate.witness.count("/law6") == 0
@@ -102,6 +126,8 @@ async def test_each_hop_of_a_redirect_is_an_action_of_its_own_and_can_be_denied(
         assert "seen" in said(await gate.fetch(client, "/to/law6/landed"))
         assert rule_of(await gate.fetch(client, "/to/never")) == "never"
     hops = [fields for event, fields in gate.of_call("/law6/landed") if event == "decision"]
-    parents = [action for event, action, fields in gate.records("decision") if "/to/law6/landed" in str(fields)]
+    parents = [
+        action for event, action, fields in gate.records("decision") if "/to/law6/landed" in str(fields)
+    ]
     assert [hop["parent"] for hop in hops] == parents
     assert gate.witness.count("/never") == 0

@@ -11,7 +11,13 @@ from yett.errors import ConfigurationError
 pytestmark = pytest.mark.anyio
 
 OPEN = {"id": "opened", "allow": "http_request", "to": "writer", "when": by("DELETE")}
-CLOSED = {"id": "closed", "deny": "http_request", "to": "*", "when": {"http.path": {"match": ["/law7/closed/**"]}}, "why": "No."}
+CLOSED = {
+    "id": "closed",
+    "deny": "http_request",
+    "to": "*",
+    "when": {"http.path": {"match": ["/law7/closed/**"]}},
+    "why": "No.",
+}
 
 
 @pytest.fixture(scope="module")
@@ -97,11 +103,17 @@ async def test_an_agent_that_left_the_file_is_out_at_once_and_a_new_role_waits(e
 
 
 async def test_a_host_that_is_new_in_the_file_is_not_reached(edited):
-    allow = [*edited.sections["egress"]["allow"], {"host": "localhost", "private": True, "ports": [edited.witness.port]}]
+    allow = [
+        *edited.sections["egress"]["allow"],
+        {"host": "localhost", "private": True, "ports": [edited.witness.port]},
+    ]
     await edit(edited, egress={"allow": allow})
     async with edited.client() as client:
         url = f"http://localhost:{edited.witness.port}/law7/new-host"
-        assert rule_of(await client.call_tool("http_request", {"url": url, "method": "GET"})) == "gate.egress-refused"
+        assert (
+            rule_of(await client.call_tool("http_request", {"url": url, "method": "GET"}))
+            == "gate.egress-refused"
+        )
 
 
 async def test_a_host_that_left_the_file_is_out_at_once(edited):

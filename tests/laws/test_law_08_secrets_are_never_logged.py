@@ -14,6 +14,7 @@ from yett.privacy.settings import PrivacySettings
 
 pytestmark = pytest.mark.anyio
 
+
 def new_key():
     """The shape of a cloud key; another one for each test, so that each finds its own leak."""
     return "AKIA" + "".join(secrets.choice("ABCDEFGHJKLMNPQRSTUVWXYZ234567") for _ in range(16))
@@ -84,7 +85,12 @@ async def test_a_secret_in_an_approval_s_id_is_in_no_file(gate):
 
 async def test_a_secret_in_a_message_that_is_none_is_in_no_file(gate):
     key = new_key()
-    for body in (f'{{"{key}":1,"{key}":2}}', f'["{key}"]', f'{{"a": {key}}}', f'{{"jsonrpc":"{key}","id":1}}'):
+    for body in (
+        f'{{"{key}":1,"{key}":2}}',
+        f'["{key}"]',
+        f'{{"a": {key}}}',
+        f'{{"jsonrpc":"{key}","id":1}}',
+    ):
         gate.post(body.encode())
         with raw_line(gate) as (_, lines, hello):
             assert hello["ok"]

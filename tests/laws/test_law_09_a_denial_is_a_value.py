@@ -21,7 +21,9 @@ async def test_every_sort_of_denial_is_a_result_that_helps(gate, transport, mode
             "gate.no-match": await gate.fetch(client, place, "DELETE"),
             "gate.unknown-tool": await client.call_tool("no_such_tool", {}),
             "gate.bad-request": await client.call_tool("http_request", {"no_url": 1}),
-            "gate.privacy-blocked": await gate.fetch(client, place, headers={"X": "AKIA" + "QX3VTM7RJZ2WNB5D"}),
+            "gate.privacy-blocked": await gate.fetch(
+                client, place, headers={"X": "AKIA" + "QX3VTM7RJZ2WNB5D"}
+            ),
             "asked": await gate.fetch(client, place, "POST"),
             "gate.egress-refused": await client.call_tool(
                 "http_request", {"url": "http://127.0.0.1:9/", "method": "GET"}

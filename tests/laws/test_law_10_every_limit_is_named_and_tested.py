@@ -75,7 +75,9 @@ async def test_the_first_question_too_many_is_refused_and_another_agent_may_stil
         refused = await small.fetch(client, "/law10/too-many", "POST")
         assert rule_of(refused) == "gate.bad-request"
         assert "Too many open questions" in text_of(refused)
-        assert approval_in(await small.fetch(client, "/law10/0", "POST"))  # asking the same again is no new one
+        assert approval_in(
+            await small.fetch(client, "/law10/0", "POST")
+        )  # asking the same again is no new one
     async with small.client(agent="research-2") as client:
         assert approval_in(await small.fetch(client, "/law10/other", "POST"))
 
@@ -168,7 +170,9 @@ def test_every_setting_of_every_room_is_a_plain_named_value():
     rooms = ("approvals", "audit", "egress", "identity", "policy", "privacy", "sandbox", "upstreams")
     for room in rooms:
         module = importlib.import_module(f"yett.{room}.settings")
-        classes = [c for c in vars(module).values() if isinstance(c, type) and c.__module__ == module.__name__]
+        classes = [
+            c for c in vars(module).values() if isinstance(c, type) and c.__module__ == module.__name__
+        ]
         shapes = [c for c in classes if is_dataclass(c)]
         assert shapes
         for shape in shapes:

@@ -13,7 +13,11 @@ INITIALIZE = {
     "jsonrpc": "2.0",
     "id": 1,
     "method": "initialize",
-    "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}},
+    "params": {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "raw", "version": "1"},
+    },
 }
 
 
@@ -114,7 +118,9 @@ def test_no_or_a_wrong_token_is_401_and_recorded(gate, authorization):
     if authorization == "{token}":
         authorization = gate.tokens["research-1"]  # without its scheme
     before = refusals(gate)
-    status, headers, body = gate.post(json.dumps(LIST).encode(), token=None, headers={"Authorization": authorization})
+    status, headers, body = gate.post(
+        json.dumps(LIST).encode(), token=None, headers={"Authorization": authorization}
+    )
     assert status == 401
     assert headers["www-authenticate"].startswith("Bearer")
     assert b"tools" not in body
@@ -124,7 +130,12 @@ def test_no_or_a_wrong_token_is_401_and_recorded(gate, authorization):
 def test_two_credentials_are_none(gate):
     token = gate.tokens["research-1"]
     with socket.create_connection(("127.0.0.1", gate.port), timeout=15) as link:
-        lines = ["POST /mcp HTTP/1.1", "Host: 127.0.0.1", "Content-Type: application/json", "Content-Length: 2"]
+        lines = [
+            "POST /mcp HTTP/1.1",
+            "Host: 127.0.0.1",
+            "Content-Type: application/json",
+            "Content-Length: 2",
+        ]
         lines += ["Authorization: Bearer wrong", f"Authorization: Bearer {token}", "", "{}"]
         link.sendall("\r\n".join(lines).encode())
         assert b" 401 " in link.recv(4096)
@@ -150,7 +161,9 @@ def opened(gate, agent):
     assert status == 200
     session = headers["mcp-session-id"]
     gate.post(
-        b'{"jsonrpc":"2.0","method":"notifications/initialized"}', agent=agent, headers={"Mcp-Session-Id": session}
+        b'{"jsonrpc":"2.0","method":"notifications/initialized"}',
+        agent=agent,
+        headers={"Mcp-Session-Id": session},
     )
     return session
 
@@ -161,7 +174,10 @@ def test_the_session_of_another_agent_is_not_there(gate):
     message = json.dumps(call(gate, "/server/stolen")).encode()
     assert gate.post(message, agent="research-2", headers=theirs)[0] == 404
     assert gate.post(None, agent="research-2", headers=theirs, method="DELETE")[0] == 404
-    assert gate.post(None, agent="research-2", headers=theirs | {"Accept": "text/event-stream"}, method="GET")[0] == 404
+    assert (
+        gate.post(None, agent="research-2", headers=theirs | {"Accept": "text/event-stream"}, method="GET")[0]
+        == 404
+    )
     assert gate.witness.count("/server/stolen") == 0
     assert b"seen" in gate.post(message, headers=theirs)[2]  # it is still its owner's
     assert gate.post(message, headers={"Mcp-Session-Id": "0" * 32})[0] == 404
@@ -184,7 +200,9 @@ def test_forwarding_headers_are_not_believed(gate):
 @pytest.mark.anyio
 async def test_a_slow_body_does_not_hold_up_others(gate):
     with socket.create_connection(("127.0.0.1", gate.port), timeout=15) as link:
-        head = f"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {gate.tokens['research-1']}\r\n"
+        head = (
+            f"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {gate.tokens['research-1']}\r\n"
+        )
         link.sendall((head + "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{").encode())
         async with gate.client() as client:
             assert not (await gate.fetch(client, "/server/others")).is_error

@@ -73,9 +73,7 @@ def test_a_gateway_that_can_not_start_is_said_with_where_to_read_why():
 
 
 def test_the_shim_imports_nothing_of_yett_and_nothing_heavy(gate):
-    script = (
-        "import sys; from yett import shim; sys.stdout.write(' '.join(sorted(sys.modules)))"
-    )
+    script = "import sys; from yett import shim; sys.stdout.write(' '.join(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, timeout=30)
     loaded = set(done.stdout.split())
     assert {name for name in loaded if name.startswith("yett")} == {"yett", "yett.shim"}

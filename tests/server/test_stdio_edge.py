@@ -81,7 +81,14 @@ def test_the_sockets_are_for_one_user_alone(gate):
 
 
 def test_a_wrong_word_on_the_operator_s_line_is_answered_and_ends_nothing(gate):
-    for line in (b"", b"{", b"[]", b'{"verb":"drop"}', b'{"verb":["stop"]}', b'{"verb":"stop","verb":"status"}'):
+    for line in (
+        b"",
+        b"{",
+        b"[]",
+        b'{"verb":"drop"}',
+        b'{"verb":["stop"]}',
+        b'{"verb":"stop","verb":"status"}',
+    ):
         with shim.connect(str(gate.state / "control.sock")) as link:
             link.settimeout(15)
             link.sendall(line + b"\n")

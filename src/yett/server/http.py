@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+import anyio
 from mcp.server import Server
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
@@ -26,7 +27,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 from yett.action import Arrival, Secret, Transport
 from yett.errors import BadRequest, Unauthenticated
 from yett.ports import Gate, Identify
-from yett.server.mcp_server import ARRIVAL
+from yett.server.mcp_server import ARRIVAL, RECORDED
 from yett.server.strict_json import MessageTooLarge, parse_strict_object
 
 Scope = MutableMapping[str, Any]
@@ -40,13 +41,17 @@ _PARSE_ERROR = -32700
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpSettings:
-    """Limits of the HTTP edge. `hosts` are the names a client may use, each `name` or `name:port`."""
+    """Limits of the HTTP edge. `hosts` are the names a client may use, each `name` or `name:port`.
+
+    `body` is how many seconds a client may take to send a message.
+    """
 
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
     max_body: int = 4 << 20
     max_depth: int = 64
     max_sessions: int = 1000
     session_idle: float = 1800.0
+    body: float = 30.0
 
 
 class HttpEdge:
@@ -94,13 +99,18 @@ class HttpEdge:
         known = AccessToken(token=principal.id, client_id=principal.agent, subject=principal.agent, scopes=[])
         scope["user"] = AuthenticatedUser(known)
         scope[ARRIVAL] = arrival
-        recorded = self._recorded(send, arrival)
+        recorded = self._recorded(scope, send, arrival)
         if scope["method"] != "POST":
             await self._transport(scope, receive, recorded)
             return
         try:
-            body = await self._body(receive)
+            with anyio.fail_after(self._settings.body):
+                body = await self._body(receive)
             parse_strict_object(body, self._settings.max_depth)
+        except TimeoutError:
+            await self._gate.refuse(arrival, BadRequest.rule, "the message did not come in time")
+            await _answer(send, 408, _rpc_error("the message did not come in time"))
+            return
         except BadRequest as error:
             await self._gate.refuse(arrival, error.rule, error.public())
             status = 413 if isinstance(error, MessageTooLarge) else 400
@@ -108,11 +118,12 @@ class HttpEdge:
             return
         await self._transport(scope, _replay(body, receive), recorded)
 
-    def _recorded(self, send: Send, arrival: Arrival) -> Send:
+    def _recorded(self, scope: Scope, send: Send, arrival: Arrival) -> Send:
         """What the SDK's transport refuses (Host, Origin, content type, session) is recorded first."""
 
         async def recording(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] >= HTTPStatus.BAD_REQUEST:
+            starts = message["type"] == "http.response.start" and not scope.get(RECORDED)
+            if starts and message["status"] >= HTTPStatus.BAD_REQUEST:
                 status = HTTPStatus(message["status"])
                 await self._gate.refuse(arrival, BadRequest.rule, f"{status.value} {status.phrase}")
             await send(message)
