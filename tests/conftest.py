@@ -5,11 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from running import gate, shell_gate
 
 sys.path.insert(0, str(Path(__file__).parent / "sandbox"))
 
-from sandbox_world import tiny_image  # noqa: E402
+from sandbox_world import tiny_image
 
 __all__ = ["anyio_backend", "gate", "shell_gate", "tiny_image"]
 

@@ -6,12 +6,14 @@ In the era of 2026-07-28 the question travels in the result and the answer in a 
 """
 
 import base64
+import contextlib
 import json
 
 import anyio
 import mcp.types as t
 import pytest
 from mcp import MCPError
+
 from running import ERAS, TRANSPORTS, approval_of, meta, rule_of, text_of, until
 
 pytestmark = pytest.mark.anyio
@@ -101,10 +103,8 @@ async def test_twenty_replays_at_once_run_it_once(gate):
         state = await asked(gate, client, path)
 
         async def replay():
-            try:
+            with contextlib.suppress(MCPError):
                 await call(gate, client, path, request_state=state, input_responses=YES)
-            except MCPError:
-                pass
 
         async with anyio.create_task_group() as tasks:
             for _ in range(20):
@@ -277,7 +277,7 @@ async def test_a_client_without_elicitation_is_not_asked(gate, mode):
 
 
 async def test_an_unasked_answer_in_the_handshake_era_is_ignored(gate):
-    """inputResponses belongs to the other era; here it is nothing at all."""
+    """InputResponses belongs to the other era; here it is nothing at all."""
     path = "/elicit/other-era"
     async with gate.client(mode="legacy") as client:
         try:

@@ -4,6 +4,7 @@
 import json
 
 import pytest
+
 from running import RunningGateway, by
 
 FROM_INSIDE = {

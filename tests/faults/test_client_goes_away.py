@@ -7,8 +7,9 @@ import signal
 
 import anyio
 import pytest
-from running import raw_line, until
 from sandbox_world import marker, on_host
+
+from running import raw_line, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 
@@ -63,7 +64,7 @@ async def test_a_call_dies_with_a_shim_that_is_killed(shell_gate):
 
     parameters = shell_gate.shim_parameters()
     seconds = marker()
-    shim = subprocess.Popen(
+    shim = subprocess.Popen(  # noqa: ASYNC220  # at once, or not at all
         [parameters.command, *parameters.args],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -126,8 +127,7 @@ def posted(gateway, message, session=None):
 
 
 async def test_a_legacy_http_connection_that_is_only_lost_is_no_cancellation_but_a_delete_is(shell_gate):
-    """Before 2026-07-28 a lost connection is not the client's word (2025-06-18, transports), so that it
-    can come back for the answer; the DELETE of its session is."""
+    """Before 2026-07-28 a lost connection is not the client's word: it may come back."""
     seconds = marker()
     initialize, initialized, call = hello_and_call(seconds)
     link = posted(shell_gate, initialize)

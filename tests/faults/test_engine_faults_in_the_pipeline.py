@@ -6,9 +6,9 @@ from pathlib import Path
 
 import anyio
 import pytest
-from gate import World, denial_of, text_of
 from sandbox_world import RealEntropy, containers_of, instance, marker, on_host, run_dir, until
 
+from gate import World, denial_of, text_of
 from yett.sandbox.pool import DockerSandboxes
 from yett.sandbox.settings import SandboxSettings
 from yett.tools.shell import ShellRun
@@ -16,7 +16,7 @@ from yett.tools.toolbox import BuiltinTools, Toolbox
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "attacks" / "sandbox"))
 
-from test_engine_hangs import FragileEngine  # noqa: E402
+from test_engine_hangs import FragileEngine
 
 __all__ = ["instance", "run_dir"]
 

@@ -5,9 +5,9 @@ import random
 
 import anyio
 import pytest
-from running import RULES, SHELL_RULE, RunningGateway, approval_of, text_of, until
 from sandbox_world import containers_of, marker, on_host
 
+from running import RULES, SHELL_RULE, RunningGateway, text_of, until
 from yett.app import _instance
 
 pytestmark = pytest.mark.anyio
@@ -124,7 +124,7 @@ async def test_killed_while_a_container_runs_nothing_is_left_alive(mortal):
 
 
 async def test_killed_at_any_moment_of_many_calls_every_intent_has_one_outcome(mortal):
-    generator = random.Random(7)
+    generator = random.Random(7)  # noqa: S311
     for turn in range(2):
 
         async def calls(agent, turn=turn):

@@ -3,8 +3,9 @@
 
 import anyio
 import pytest
-from running import RunningGateway, text_of, until
 from sandbox_world import on_host
+
+from running import RunningGateway, text_of, until
 
 pytestmark = pytest.mark.anyio
 

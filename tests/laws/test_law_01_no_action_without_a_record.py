@@ -3,10 +3,10 @@
 
 import anyio
 import pytest
+
 from gate import ASK, World, approval_of, denial_of, text_of
 from running import RunningGateway, until
 from running import approval_of as approval_in
-
 from yett.action import AuditRecord
 from yett.errors import AuditUnavailable
 from yett.testing import MemoryAudit

@@ -4,6 +4,7 @@
 import itertools
 
 import pytest
+
 from gate import ALLOW, ASK, World, approval_of, denial_of, text_of
 from running import rule_of
 

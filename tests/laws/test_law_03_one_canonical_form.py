@@ -4,11 +4,11 @@
 import json
 
 import pytest
-from gate import ALLOW, ASK, World, approval_of
 from hypothesis import given
 from hypothesis import strategies as st
-from running import approval_of as approval_in
 
+from gate import ALLOW, ASK, World, approval_of
+from running import approval_of as approval_in
 from yett.action import canonical_json, digest_of
 from yett.approvals.render import render
 from yett.approvals.settings import ApprovalSettings

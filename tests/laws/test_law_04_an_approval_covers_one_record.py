@@ -4,11 +4,11 @@
 from dataclasses import replace
 
 import pytest
+
 from gate import ASK, World, approval_of, denial_of, text_of
 from running import RunningGateway, rule_of
 from running import approval_of as approval_in
 from running import text_of as said
-
 from yett.action import ApprovalTerms, Decision, Effect, Kind, Obligation, ToolDefinition, Transport, Vote
 from yett.approvals.approvals import Approvals
 from yett.approvals.settings import ApprovalSettings

@@ -5,10 +5,10 @@ import hashlib
 import secrets
 
 import pytest
-from gate import ASK, World, approval_of
 from mcp.types import Implementation
-from running import EDGE_SECRET, raw_line, rule_of
 
+from gate import ASK, World, approval_of
+from running import EDGE_SECRET, raw_line, rule_of
 from yett.action import Secret
 from yett.privacy.settings import PrivacySettings
 

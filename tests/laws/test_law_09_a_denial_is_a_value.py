@@ -2,10 +2,10 @@
 """Law 9: a denial is a normal result with isError, the rule id, a reason and the next step."""
 
 import pytest
+
 from gate import ASK, World, approval_of, denial_of, text_of
 from running import ERAS, TRANSPORTS, meta, rule_of
 from running import text_of as said
-
 from yett.action import Vote
 
 pytestmark = pytest.mark.anyio

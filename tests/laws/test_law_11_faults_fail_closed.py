@@ -3,9 +3,9 @@
 
 import anyio
 import pytest
+
 from gate import ALLOW, ASK, World, approval_of, denial_of, text_of
 from running import RunningGateway, until
-
 from yett.errors import EnvironmentFault, ExecutionError, SandboxUnavailable
 
 pytestmark = pytest.mark.anyio

@@ -5,11 +5,11 @@ import json
 
 import anyio
 import pytest
-from gate import World
 from mcp.server import Server
-from running import raw_line
 from test_http_edge import INITIALIZE
 
+from gate import World
+from running import raw_line
 from yett.server.http import HttpEdge, HttpSettings
 
 REFUSED = {
@@ -69,10 +69,10 @@ async def test_a_body_that_never_ends_is_given_up():
     sent = []
 
     async def receive():
-        if not sent:
-            sent.append(None)
-            return {"type": "http.request", "body": b"{", "more_body": True}
-        await anyio.sleep_forever()
+        if sent:
+            await anyio.sleep_forever()
+        sent.append(None)
+        return {"type": "http.request", "body": b"{", "more_body": True}
 
     async def send(message):
         sent.append(message)

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
-from running import RunningGateway
 from test_http_edge import INITIALIZE
 
+from running import RunningGateway
 from yett.shim import credential_path
 
 RSS_LIMIT = 20 << 20

@@ -4,6 +4,7 @@
 import anyio
 import mcp.types as t
 import pytest
+
 from running import ERAS, RULES, TRANSPORTS, RunningGateway, by, rule_of, until
 
 pytestmark = pytest.mark.anyio
