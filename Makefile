@@ -42,8 +42,10 @@ inspector: engine ## the official Inspector CLI over stdio and HTTP, both eras (
 e2e-openclaw: engine ## the real OpenClaw from npm on a scripted model (about 1 GB; Node 24 from npm)
 	@sh tests/e2e/openclaw.sh
 
+# To take newer versions: empty constraints.txt, then `make clean lock test`.
 lock: setup ## write constraints.txt from what is installed
-	@$(PY) -m pip freeze --exclude-editable | LC_ALL=C sort -f > constraints.txt
+	@$(PY) -m pip -qqq freeze --all --exclude-editable --exclude setuptools > $(VENV)/installed
+	@LC_ALL=C sort -f $(VENV)/installed > constraints.txt
 
 clean: ## remove what the targets made in this folder
 	rm -rf $(VENV) .build .cache .coverage* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -4,12 +4,14 @@
 usage: echo_upstream.py PORT
 """
 
+import logging
 import sys
 
 import uvicorn
 from mcp.server import MCPServer
 
-server = MCPServer("echo")
+logging.disable(logging.CRITICAL)
+server = MCPServer("echo", log_level="CRITICAL")
 
 
 @server.tool()

@@ -163,7 +163,10 @@ class World:
         return compile_policy(
             PolicySource(
                 roles={"writer": ()},
-                agents={"research-1": AgentSpec(roles=("writer",)), "research-2": AgentSpec(roles=("writer",))},
+                agents={
+                    "research-1": AgentSpec(roles=("writer",)),
+                    "research-2": AgentSpec(roles=("writer",)),
+                },
                 rules=(*rules, OWN),
                 approvers=frozenset({"kim", "finance"}),
                 tools=self.toolbox.all(),
@@ -191,9 +194,14 @@ class World:
         return await self.gate.pass_(request, dialogue)
 
     async def approve(self, approval, *, yes=True, by="operator:root"):
-        return await self.approvals.vote(
-            approval, Vote(by=by, approve=yes, at=self.clock.now()), frozenset()
-        )
+        return await self.approvals.vote(approval, Vote(by=by, approve=yes, at=self.clock.now()), frozenset())
+
+    async def asked(self):
+        """The id of the first open question, as soon as there is one."""
+        with anyio.fail_after(5):
+            while not self.notify.pending:  # noqa: ASYNC110 - the in-memory room has no event to wait for
+                await anyio.sleep(0.001)
+        return self.notify.pending[0].id
 
     def events(self):
         return [record.event for record in self.audit.records]

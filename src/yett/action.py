@@ -213,6 +213,7 @@ class Action:
     """What is decided on, shown to a person, and run: one identified call with its arguments.
 
     `arguments` are the values that the destination will receive; nobody may change them in place.
+    `digest` is the SHA-256 of their canonical form, `size` its bytes.
     """
 
     id: str
@@ -222,6 +223,14 @@ class Action:
     principal: Principal
     received_at: float
     parent: str | None = None
+    digest: str = field(init=False, default="", compare=False)
+    size: int = field(init=False, default=0, compare=False)
+
+    def __post_init__(self) -> None:
+        """Digest and size of the canonical arguments, once: records, approvals and limits use them."""
+        form = canonical_json(self.arguments)
+        object.__setattr__(self, "digest", hashlib.sha256(form).hexdigest())
+        object.__setattr__(self, "size", len(form))
 
     @property
     def name(self) -> str:

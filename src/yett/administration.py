@@ -111,10 +111,8 @@ class Administration:
         wanted = str(request.get("id", ""))
         found = [r for r in await self._app.approvals.all() if wanted and r.id.startswith(wanted)]
         if len(found) != 1:
-            raise BadRequest(
-                f"{'several approvals begin' if found else 'there is no approval that begins'} with {wanted!r}",
-                advice="yett approvals list --all",
-            )
+            count = "several approvals begin" if found else "there is no approval that begins"
+            raise BadRequest(f"{count} with {wanted!r}", advice="yett approvals list --all")
         return found[0]
 
     async def _add_agent(self, request: JsonObject, operator: Operator) -> JsonValue:

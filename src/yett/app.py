@@ -20,7 +20,7 @@ import anyio
 import structlog
 
 from yett import __version__, evidence
-from yett.action import ApprovalRecord, ApprovalState, AuditRecord, JsonObject, ToolDefinition
+from yett.action import ApprovalRecord, ApprovalState, AuditRecord, JsonObject, JsonValue, ToolDefinition
 from yett.applied import BothRedact, InForce, read_in_force
 from yett.approvals.approvals import Approvals
 from yett.approvals.settings import ApprovalSettings
@@ -49,7 +49,7 @@ from yett.joining import (
 from yett.pipeline import Pipeline, PipelineSettings, Rooms
 from yett.policy.compiled import CompiledPolicy
 from yett.policy.conjunction import Conjunction
-from yett.ports import Clock, Decide, Entropy, Outbound, Redact, Sandboxes, ToolSource
+from yett.ports import Clock, Decide, Entropy, Outbound, Redact, ToolSource
 from yett.privacy.vault import ClosedVault
 from yett.sandbox.pool import DockerSandboxes
 from yett.server.mcp_server import McpServer
@@ -81,8 +81,6 @@ class App:
 
     in_force: InForce
     clock: Clock
-    entropy: Entropy
-    store: SqliteStore
     audit: AuditLog
     credentials: Credentials
     people: PeopleRegistry
@@ -135,9 +133,9 @@ class App:
         self.decide.current = _joined(self.policies)
         self.lists_moved.ring()
 
-    async def system(self, what: str, **fields: str | int | float | bool | list[str] | None) -> None:
+    async def system(self, what: str, **fields: JsonValue) -> None:
         """Record something that happened to the gate itself."""
-        detail: JsonObject = {"what": what, **fields}  # type: ignore[dict-item]
+        detail: JsonObject = {"what": what, **fields}
         await self.audit.commit(AuditRecord(event="system", fields=detail))
 
 
@@ -155,136 +153,167 @@ async def open_app(configuration: Configuration, *, serving: bool = True) -> Asy
         EnvironmentFault: the machine lacks something.
     """
     async with AsyncExitStack() as stack:
-        state = configuration.state
-        _prepare(state)
-        stack.enter_context(_locked(state / "gateway.lock"))
-        in_force = read_in_force(configuration)
-        settings = in_force.settings
-        clock, entropy = SystemClock(), SystemEntropy()
-
-        audit = AuditLog(state / "audit", audit_settings(settings), clock)
-        lost = audit.open()
-        stack.callback(audit.close)
-        store = SqliteStore(state / "yett.db")
-        await store.open()
-        stack.push_async_callback(store.close)
-
-        sandboxes = None
-        if serving and settings.tools.shell is not None:
-            sandboxes = DockerSandboxes(
-                sandbox_settings(settings.tools.shell),
-                instance=_instance(state),
-                run_dir=_run_dir(state),
-                entropy=entropy,
-            )
-            await sandboxes.reap()
-            await stack.enter_async_context(sandboxes)
-
-        async def session_ended(session: str) -> None:
-            if sandboxes is not None:
-                await sandboxes.end(session)
-
-        credentials = Credentials(store, clock, entropy)
-        await credentials.load()
-        people = PeopleRegistry(people_settings(settings), credentials)
-        sessions = SessionBook(
-            store=store,
-            clock=clock,
-            entropy=entropy,
-            settings=SessionSettings(idle_limit=settings.sessions.idle),
-            on_end=session_ended,
-        )
-        await sessions.load()
-        if lost:
-            await sessions.mark_unclean()
-        stack.push_async_callback(sessions.close)
-        identity = Identity(
-            settings=identity_settings(settings), credentials=credentials, sessions=sessions, clock=clock
-        )
-
-        async def approval_moved(record: ApprovalRecord, previous: ApprovalState | None, by: str) -> None:
-            await audit.commit(evidence.approval_moved(record, previous, by))
-
-        approvals = Approvals(
-            store=store,
-            clock=clock,
-            entropy=entropy,
-            notify=LogNotify(),
-            settings=ApprovalSettings(pending_per_agent=settings.approvals.max_pending),
-            on_transition=approval_moved,
-        )
-        await approvals.recover()
-
-        outbound = SwapOutbound(_outbound(in_force))
+        below = await _foundation(configuration, stack, serving=serving)
+        settings, state = below.in_force.settings, configuration.state
+        outbound = SwapOutbound(_outbound(below.in_force))
         upstreams, tools_moved = None, Bell()
         if serving and settings.upstreams:
             specs = upstream_specs(settings, _secrets(configuration))
             upstreams = Upstreams(specs, on_change=tools_moved.ring)
             await stack.enter_async_context(upstreams.running())
         late: list[Pipeline] = []
-        available: Sandboxes = sandboxes or Absent()
         tools = builtin_tools(
-            in_force.applied,
-            sandboxes=available,
+            below.in_force.applied,
+            sandboxes=below.sandboxes or Absent(),
             outbound=outbound,
             gate=lambda: late[0],
-            approve=approvals,
+            approve=below.approvals,
         )
         sources: tuple[ToolSource, ...] = (BuiltinTools(tools),)
         if upstreams is not None:
             sources += (upstreams,)
         toolbox = Toolbox(sources)
-
-        policies = _policies(in_force, toolbox.all())
-        decide = SwapDecide(_joined(policies))
-        redact = SwapRedact(_redact(in_force))
+        policies = _policies(below.in_force, toolbox.all())
+        decide, redact = SwapDecide(_joined(policies)), SwapRedact(_redact(below.in_force))
         hold = HOLD_AUTO if settings.approvals.hold == "auto" else settings.approvals.hold
         rooms = Rooms(
-            identify=identity,
-            sessions=sessions,
+            identify=below.identity,
+            sessions=below.sessions,
             catalog=toolbox,
             vault=ClosedVault(),
             decide=decide,
             redact=redact,
-            approve=approvals,
+            approve=below.approvals,
             execute=toolbox,
-            audit=audit,
-            clock=clock,
-            entropy=entropy,
+            audit=below.audit,
+            clock=below.clock,
+            entropy=below.entropy,
         )
         pipeline = Pipeline(rooms, PipelineSettings(hold=hold))
         late.append(pipeline)
         mcp = McpServer(
             gate=pipeline,
-            identify=identity,
+            identify=below.identity,
             catalog=toolbox,
             decide=decide,
             state_key=_key(state / "request-state.key"),
             version=__version__,
         )
         yield App(
-            in_force=in_force,
-            clock=clock,
-            entropy=entropy,
-            store=store,
-            audit=audit,
-            credentials=credentials,
-            people=people,
-            sessions=sessions,
-            identity=identity,
-            approvals=approvals,
+            in_force=below.in_force,
+            clock=below.clock,
+            audit=below.audit,
+            credentials=below.credentials,
+            people=below.people,
+            sessions=below.sessions,
+            identity=below.identity,
+            approvals=below.approvals,
             toolbox=toolbox,
             policies=policies,
             decide=decide,
             redact=redact,
             outbound=outbound,
-            sandboxes=sandboxes,
+            sandboxes=below.sandboxes,
             upstreams=upstreams,
             tools_moved=tools_moved,
             lists_moved=Bell(),
             pipeline=pipeline,
             mcp=mcp,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Foundation:
+    """What the steps of the pipeline stand on: the lock, the log, the store, who calls, who approves."""
+
+    in_force: InForce
+    clock: Clock
+    entropy: Entropy
+    audit: AuditLog
+    credentials: Credentials
+    people: PeopleRegistry
+    sessions: SessionBook
+    identity: Identity
+    approvals: Approvals
+    sandboxes: DockerSandboxes | None
+
+
+async def _foundation(configuration: Configuration, stack: AsyncExitStack, *, serving: bool) -> _Foundation:
+    state = configuration.state
+    _prepare(state)
+    stack.enter_context(_locked(state / "gateway.lock"))
+    in_force = read_in_force(configuration)
+    settings = in_force.settings
+    clock, entropy = SystemClock(), SystemEntropy()
+    audit = AuditLog(state / "audit", audit_settings(settings), clock)
+    lost = audit.open()
+    stack.callback(audit.close)
+    store = SqliteStore(state / "yett.db")
+    await store.open()
+    stack.push_async_callback(store.close)
+    sandboxes = await _sandboxes(settings, state, entropy, stack) if serving else None
+
+    async def session_ended(session: str) -> None:
+        if sandboxes is not None:
+            await sandboxes.end(session)
+
+    credentials = Credentials(store, clock, entropy)
+    await credentials.load()
+    sessions = SessionBook(
+        store=store,
+        clock=clock,
+        entropy=entropy,
+        settings=SessionSettings(idle_limit=settings.sessions.idle),
+        on_end=session_ended,
+    )
+    await sessions.load()
+    if lost:
+        await sessions.mark_unclean()
+    stack.push_async_callback(sessions.close)
+
+    async def approval_moved(record: ApprovalRecord, previous: ApprovalState | None, by: str) -> None:
+        await audit.commit(evidence.approval_moved(record, previous, by))
+
+    approvals = Approvals(
+        store=store,
+        clock=clock,
+        entropy=entropy,
+        notify=LogNotify(),
+        settings=ApprovalSettings(pending_per_agent=settings.approvals.max_pending),
+        on_transition=approval_moved,
+    )
+    await approvals.recover()
+    return _Foundation(
+        in_force=in_force,
+        clock=clock,
+        entropy=entropy,
+        audit=audit,
+        credentials=credentials,
+        people=PeopleRegistry(people_settings(settings), credentials),
+        sessions=sessions,
+        identity=Identity(
+            settings=identity_settings(settings), credentials=credentials, sessions=sessions, clock=clock
+        ),
+        approvals=approvals,
+        sandboxes=sandboxes,
+    )
+
+
+async def _sandboxes(
+    settings: Settings, state: Path, entropy: Entropy, stack: AsyncExitStack
+) -> DockerSandboxes | None:
+    """The containers, after what a crashed gateway of this folder left is gone; None when not configured."""
+    if settings.tools.shell is None:
+        return None
+    sandboxes = DockerSandboxes(
+        sandbox_settings(settings.tools.shell),
+        instance=_instance(state),
+        run_dir=_run_dir(state),
+        entropy=entropy,
+    )
+    await sandboxes.reap()
+    await stack.enter_async_context(sandboxes)
+    return sandboxes
 
 
 class Bell:

@@ -18,7 +18,6 @@ from yett.action import (
     JsonObject,
     JsonValue,
     Outcome,
-    digest_of,
 )
 
 
@@ -76,7 +75,7 @@ def decided(
         "reason": decision.reason,
         "policy": decision.policy,
         "arguments": logged,
-        "arguments_digest": digest_of(action.arguments),
+        "arguments_digest": action.digest,
     }
     if action.parent:
         fields["parent"] = action.parent
@@ -90,7 +89,7 @@ def intended(action: Action, decision: Decision, approval: str | None) -> AuditR
     fields: JsonObject = {
         **_who(action),
         "rule": decision.rule,
-        "arguments_digest": digest_of(action.arguments),
+        "arguments_digest": action.digest,
         "definition": action.tool.digest,
     }
     if approval:
@@ -121,8 +120,8 @@ def approval_moved(record: ApprovalRecord, previous: ApprovalState | None, by: s
         event="approval",
         fields={
             "approval": record.id,
-            "from": previous.value if previous else None,
-            "to": record.state.value,
+            "previous": previous.value if previous else None,
+            "state": record.state.value,
             "by": by,
             "agent": record.agent,
             "tool": record.tool,

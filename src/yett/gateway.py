@@ -7,14 +7,15 @@ operator and, if configured, HTTP. It builds nothing itself (`app.py`) and decid
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
-import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import anyio
+import anyio.abc
 import structlog
 import uvicorn
 from anyio.abc import SocketListener, SocketStream
@@ -26,7 +27,7 @@ from yett.config.load import Configuration, load
 from yett.errors import ConfigurationError, EnvironmentFault
 from yett.joining import host_and_port, http_settings, stdio_settings
 from yett.server.control import ControlEdge
-from yett.server.http import HttpEdge
+from yett.server.http import HttpEdge, listen
 from yett.server.stdio import StdioEdge
 
 log = structlog.get_logger("yett.gateway")
@@ -34,6 +35,8 @@ log = structlog.get_logger("yett.gateway")
 MAX_CONNECTIONS = 256
 WATCH_INTERVAL = 1.0
 HOUSEKEEPING_INTERVAL = 60.0
+STOP_GRACE = 0.1
+"""Seconds for answers that are on their way, above all the one to `yett gateway --stop`."""
 _FULL = (
     json.dumps({"ok": False, "error": "The gateway has too many connections; try later."}).encode() + b"\n"
 )
@@ -63,9 +66,13 @@ async def serve(configuration: Configuration, ready: Callable[[], None] = lambda
         tasks.start_soon(_tell_clients, app)
         tasks.start_soon(_until_signal, stop)
         log.info("gateway ready", http=app.settings.listen.http, state=str(configuration.state))
+        # What was built stays: later collections need not look at it again.
+        gc.collect()
+        gc.freeze()
         ready()
         await stop.wait()
         log.info("gateway stops")
+        await anyio.sleep(STOP_GRACE)
         tasks.cancel_scope.cancel()
     # open_app closes the rooms after the last call has ended, the log last.
 
@@ -138,15 +145,6 @@ class _Uvicorn(uvicorn.Server):
 async def _serve_http(
     edge: HttpEdge, address: str, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
 ) -> None:
-    host, port = host_and_port(address)
-    try:
-        listener = socket.create_server(
-            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=512
-        )
-    except OSError as error:
-        raise EnvironmentFault(
-            f"can't listen on {address}: {error.strerror}", advice="change `listen.http`, or set it to null"
-        ) from error
     config = uvicorn.Config(
         edge,
         log_config=None,
@@ -155,17 +153,15 @@ async def _serve_http(
         server_header=False,
         date_header=False,
         ws="none",
+        http="httptools",
         proxy_headers=False,  # X-Forwarded-For is the caller's word, and every caller is on loopback
         limit_concurrency=1024,
         timeout_graceful_shutdown=2,
     )
-    server = _Uvicorn(config)
-    async with edge.run():
-        task_status.started()
-        try:
-            await server.serve(sockets=[listener])
-        finally:
-            listener.close()
+    with listen(*host_and_port(address)) as listener:
+        async with edge.run():
+            task_status.started()
+            await _Uvicorn(config).serve(sockets=[listener])
 
 
 async def _watch(path: Path, app: App) -> None:
@@ -194,7 +190,7 @@ async def reload(path: Path, app: App) -> None:
         in_force = read_in_force(load(path))
         app.enforce(in_force)
     except ConfigurationError as error:
-        log.error("the file was not taken; what was in force stays", reason=str(error))
+        log.exception("the file was not taken; what was in force stays")
         await app.system("configuration refused", reason=str(error))
         return
     waits = in_force.candidate is not None

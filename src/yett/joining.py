@@ -11,6 +11,7 @@ import hashlib
 import ipaddress
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from yett.action import JsonObject, Secret, ToolDefinition
 from yett.audit.settings import AuditSettings
@@ -23,7 +24,6 @@ from yett.identity.settings import AgentSettings, IdentitySettings, PersonSettin
 from yett.policy.compiled import CompiledPolicy
 from yett.policy.compiler import compile_policy
 from yett.policy.source import AgentSpec, PolicySource
-from yett.privacy.redactor import Redactor
 from yett.privacy.settings import (
     INBOUND,
     OUTBOUND,
@@ -32,10 +32,12 @@ from yett.privacy.settings import (
     parse_actions,
 )
 from yett.sandbox.settings import SandboxSettings
-from yett.server.http import HttpSettings
-from yett.server.stdio import StdioSettings
+from yett.server.settings import HttpSettings, StdioSettings
 from yett.tools.sql_query import DatabaseSettings, SqlLimits, SqlQuery
 from yett.upstreams.settings import UpstreamSpec
+
+if TYPE_CHECKING:
+    from yett.privacy.redactor import Redactor
 
 OWN_RULE = "gate-own-tools"
 """The rule that opens the gate's own tools to every agent of the file; a deny rule still wins."""
@@ -61,6 +63,7 @@ def compile_rules(configuration: Configuration, tools: tuple[ToolDefinition, ...
         approvers=frozenset(groups | set(settings.people)),
         tools=tools,
         people={name: frozenset(person.groups) for name, person in settings.people.items()},
+        upstreams=frozenset(settings.upstreams),
         expires=settings.approvals.expires,
     )
     try:
@@ -102,18 +105,7 @@ def audit_settings(settings: Settings) -> AuditSettings:
 
 
 def sandbox_settings(shell: Shell) -> SandboxSettings:
-    """The containers.
-
-    Raises:
-        ConfigurationError: a folder of this machine is to be mounted.
-    """
-    if shell.workspace is not None:
-        raise ConfigurationError(
-            f"this version mounts no folder of this machine into the sandbox, so `workspace:"
-            f" {shell.workspace}` ({shell.workspace_mode}) would be silently off",
-            path=("tools", "shell", "workspace"),
-            advice="remove tools.shell.workspace; /workspace is empty at the start of a session",
-        )
+    """The containers."""
     return SandboxSettings(
         image=shell.image if ":" in shell.image.rpartition("/")[2] else f"{shell.image}:latest",
         runtime=shell.runtime,
@@ -124,6 +116,7 @@ def sandbox_settings(shell: Shell) -> SandboxSettings:
         pids=shell.pids,
         work_size=shell.work,
         output_limit=shell.output,
+        workspace=str(shell.workspace.expanduser().resolve()) if shell.workspace else "",
     )
 
 
@@ -136,7 +129,7 @@ def egress_settings(settings: Settings, secrets: SecretStore) -> EgressSettings:
                 ports=frozenset(rule.ports),
                 methods=frozenset(rule.methods),
                 paths=rule.paths,
-                to=frozenset(rule.to),
+                to=_with_heirs(frozenset(rule.to), settings),
                 private=rule.private,
             )
             for rule in settings.egress.allow
@@ -147,6 +140,15 @@ def egress_settings(settings: Settings, secrets: SecretStore) -> EgressSettings:
             for host, c in settings.egress.credentials.items()
         },
     )
+
+
+def _with_heirs(names: frozenset[str], settings: Settings) -> frozenset[str]:
+    """The names, and every role that inherits one of them: egress compares roles that are given directly."""
+    while True:
+        heirs = {name for name, role in settings.roles.items() if names & set(role.inherits)}
+        if heirs <= names:
+            return names
+        names |= heirs
 
 
 def sql_tool(settings: Settings, folder: Path) -> SqlQuery | None:
@@ -189,6 +191,8 @@ def redactor(settings: Settings, key: bytes) -> Redactor:
     Raises:
         ConfigurationError: an entity that no detector finds, a detector that is not installed.
     """
+    from yett.privacy.redactor import Redactor  # noqa: PLC0415 - patterns that only a serving gateway needs
+
     privacy = settings.privacy
     return Redactor(
         PrivacySettings(

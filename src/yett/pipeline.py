@@ -17,7 +17,9 @@ Called by the server and by every room that lets bytes pass. It imports nouns, e
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeAlias, TypeVar, TypeVarTuple
 
 import anyio
 import structlog
@@ -34,6 +36,7 @@ from yett.action import (
     Effect,
     ElicitationAnswer,
     Finding,
+    JsonObject,
     Outcome,
     Question,
     Reply,
@@ -42,6 +45,7 @@ from yett.action import (
     ToolResult,
     canonical_json,
 )
+from yett.crowding import Floodgate, Seats
 from yett.errors import (
     AuditUnavailable,
     BadRequest,
@@ -67,6 +71,11 @@ from yett.ports import (
 
 log = structlog.get_logger("yett.pipeline")
 
+FLOOD_RULE = "gate.too-many-attempts"
+Judged: TypeAlias = tuple[Action, Decision, tuple[Finding, ...], JsonObject]
+Made = TypeVar("Made")
+Given = TypeVarTuple("Given")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rooms:
@@ -87,15 +96,22 @@ class Rooms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineSettings:
-    """Waits of the pipeline itself, in seconds.
+    """Limits of the pipeline itself; waits are seconds.
 
     `hold` is how long a call waits for a person before it is answered as pending; `grace` is what an
     executor gets on top of the tool's own timeout; `cleanup` bounds the work after a cancelled call.
+    Text of more than `thread_over` bytes is inspected off the event loop. An agent has at most
+    `calls_per_agent` calls in flight. Failed attempts beyond identity's limit are recorded once in
+    `flood_window` for each of `flood_sources` sources.
     """
 
     hold: float = 4.0
     grace: float = 15.0
     cleanup: float = 10.0
+    thread_over: int = 64 << 10
+    calls_per_agent: int = 64
+    flood_window: float = 60.0
+    flood_sources: int = 4096
 
 
 class Pipeline:
@@ -104,9 +120,18 @@ class Pipeline:
     def __init__(self, rooms: Rooms, settings: PipelineSettings) -> None:
         self._rooms = rooms
         self._settings = settings
+        self._seats = Seats(settings.calls_per_agent)
+        self._floodgate = Floodgate(rooms.clock, settings.flood_window, settings.flood_sources)
 
     async def refuse(self, arrival: Arrival, rule: str, reason: str) -> None:
-        """Record a message that was refused before it could become a request."""
+        """Record a message that was refused before it could become a request.
+
+        A source that is past its failed attempts is recorded once a window: the log is not its to fill.
+        """
+        if rule == FLOOD_RULE:
+            if not self._floodgate.lets_through(arrival):
+                return
+            reason = f"{reason} Further ones are not recorded for {self._settings.flood_window:.0f} s."
         await self._rooms.audit.commit(self._refusal(arrival, rule, reason))
 
     async def pass_(self, request: Request, dialogue: Dialogue | None = None) -> Reply:
@@ -124,8 +149,12 @@ class Pipeline:
 
     async def _steps(self, request: Request, dialogue: Dialogue | None, action_id: str) -> Reply:
         action = await self._receive(request, action_id)
-        action, decision, findings = self._decide(action, resumed=request.resumes is not None)
-        logged = self._rooms.redact.logged(action.arguments)
+        with self._seats.taken_by(action.principal.agent):
+            return await self._from_decide(action, request, dialogue)
+
+    async def _from_decide(self, action: Action, request: Request, dialogue: Dialogue | None) -> Reply:
+        judged = await self._off_loop(action.size, self._decide, action, request.resumes)
+        action, decision, findings, logged = judged
         decided = evidence.decided(action, decision, findings, logged)
         if decision.effect is Effect.DENY:
             await self._rooms.audit.commit(decided)
@@ -156,12 +185,16 @@ class Pipeline:
             parent=request.parent,
         )
 
-    def _decide(self, action: Action, *, resumed: bool) -> tuple[Action, Decision, tuple[Finding, ...]]:
-        """Decide and redact: the action as its destination will receive it, and the verdict on that."""
+    def _decide(self, action: Action, resumes: str | None) -> Judged:
+        """Decide and redact: the action as its destination will receive it, the verdict, the logged view."""
+        action, decision, findings = self._judge(action, resumes)
+        return action, decision, findings, self._rooms.redact.logged(action.arguments)
+
+    def _judge(self, action: Action, resumes: str | None) -> tuple[Action, Decision, tuple[Finding, ...]]:
         decision = self._rooms.decide.decide(action)
         if decision.effect is Effect.DENY:
             return action, decision, ()
-        redacted = self._rooms.redact.outbound(action, resumed=resumed)
+        redacted = self._rooms.redact.outbound(action, resumed=resumes is not None)
         if redacted.blocked:
             return action, denial.blocked_by_privacy(redacted.blocked), redacted.findings
         if redacted.changed:
@@ -281,7 +314,9 @@ class Pipeline:
         labels = raw.labels | action.tool.result_labels
         if not labels <= action.principal.labels:
             await rooms.sessions.label(action.principal.session, labels)
-        redacted = rooms.redact.inbound(action, replace(raw, labels=labels))
+        size = len(canonical_json([*raw.content, raw.structured]))
+        result = replace(raw, labels=labels)
+        redacted = await self._off_loop(size, rooms.redact.inbound, action, result)
         return redacted.result, redacted.findings
 
     async def _ended(
@@ -300,6 +335,12 @@ class Pipeline:
             outcome = replace(outcome, status=Status.UNKNOWN)
         await self._finish(approval, outcome)
         return Reply(result=result, action=action.id)
+
+    async def _off_loop(self, size: int, work: Callable[[*Given], Made], *given: *Given) -> Made:
+        """Pure work on much text goes to a thread: one caller's megabyte must not hold up the others."""
+        if size <= self._settings.thread_over:
+            return work(*given)
+        return await anyio.to_thread.run_sync(work, *given)
 
     def _cleaning_up(self) -> anyio.CancelScope:
         """Work that a cancelled call still has to do, with an end of its own."""

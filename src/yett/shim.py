@@ -118,7 +118,8 @@ def open_line(path: str, configuration: str) -> socket.socket:
         raise ShimError(f"no gateway runs and none can be started: {error}", EXIT_ENVIRONMENT) from None
     with os.fdopen(descriptor, "ab") as output:
         gateway = subprocess.Popen(
-            [sys.executable, "-m", "yett", "gateway", "--config", configuration],
+            # -E and -P: what a client puts into our environment chooses no code for the gateway.
+            [sys.executable, "-E", "-P", "-m", "yett", "gateway", "--config", configuration],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

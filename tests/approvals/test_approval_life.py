@@ -383,9 +383,10 @@ async def test_recovery_keeps_questions_and_approvals_and_fails_what_was_executi
     assert await restarted.consume(waiting, make_action(arguments={"n": 2}), ask())
 
 
-async def test_arguments_that_are_not_unicode_are_a_bad_request(desk):
-    with pytest.raises(BadRequest):
-        await desk.approvals.propose(make_action(arguments={"a": "\ud800"}), ask())
+async def test_arguments_that_are_not_unicode_make_no_action_to_ask_about(desk):
+    with pytest.raises(UnicodeEncodeError):
+        make_action(arguments={"a": "\ud800"})
+    assert await desk.approvals.all() == ()
 
 
 async def test_finishing_what_is_not_executing_is_a_broken_caller(desk):

@@ -259,7 +259,7 @@ async def test_a_live_question_that_nobody_answers_ends_when_a_person_answers_el
     async def call_it(client):
         replies.append(await gate.fetch(client, path, "POST"))
 
-    async with gate.client("stdio", mode="legacy", elicitation_callback=silent) as client:
+    async with gate.client("stdio", mode="legacy", elicitation_callback=silent) as client:  # noqa: SIM117  # the client outlives the tasks
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(call_it, client)
             await until(lambda: pending_for(gate, path))

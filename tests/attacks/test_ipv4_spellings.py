@@ -14,9 +14,9 @@ from egress_loopback import AGENT, serving
 
 from yett.egress.outbound import Egress
 from yett.egress.settings import EgressRule, EgressSettings
-from yett.egress.url import parse_url
 from yett.errors import EgressRefused
 from yett.ports import HttpRequest
+from yett.url import parse_url
 
 SPELLINGS = [
     "127.0.0.1", "127.1", "127.0.1", "0x7f000001", "0X7F.0.0.1", "2130706433", "017700000001", "0177.0.0.1",

@@ -101,6 +101,24 @@ def test_an_upstream_that_can_not_be_listed_serves_nothing_and_holds_up_nobody(h
     anyio.run(run)
 
 
+@pytest.mark.parametrize(
+    ("how", "at_the_limit", "one_more"),
+    [
+        ("many", {"tools": 30}, {"tools": 29}),
+        ("many", {"listing_bytes": 2000}, {"listing_bytes": 1000}),
+        ("one-junk-line", {"garbage_lines": 1}, {"garbage_lines": 0}),
+        ("plain", {"message_bytes": 300}, {"message_bytes": 40}),
+    ],
+)
+def test_a_list_at_the_limit_is_served_and_one_over_it_is_not(how, at_the_limit, one_more):
+    async def served(fields):
+        async with Upstreams([hostile(how)], limits(**fields)).running() as upstreams:
+            return bool(upstreams.tools())
+
+    assert anyio.run(served, at_the_limit)
+    assert not anyio.run(served, one_more)
+
+
 def test_a_hung_upstream_holds_up_nobody():
     async def run():
         async with (
@@ -148,20 +166,5 @@ def test_a_program_that_ignores_every_word_is_killed():
         with anyio.fail_after(20):
             async with Upstreams([hostile("stubborn")], limits()).running() as upstreams:
                 await eventually(upstreams.connected)
-
-    anyio.run(run)
-
-
-def test_calls_over_the_limit_wait_and_end_at_their_deadline():
-    async def run():
-        async with Upstreams([hostile("silent-call")], limits(in_flight=1)).running() as upstreams:
-            async with anyio.create_task_group() as tasks:
-
-                async def one():
-                    with pytest.raises(ExecutionTimeout):
-                        await upstreams.run(call_to(upstreams, "bad__tool", deadline=0.4))
-
-                tasks.start_soon(one)
-                tasks.start_soon(one)
 
     anyio.run(run)

@@ -6,7 +6,8 @@ import threading
 import pytest
 from audit_samples import intent
 
-from yett.audit.tail import DESCRIBE_LIMIT, describe, tail
+from yett.audit.describe import DESCRIBE_LIMIT, describe
+from yett.audit.tail import tail
 
 pytestmark = pytest.mark.anyio
 
@@ -58,7 +59,7 @@ async def test_a_description_is_one_short_line_without_control_characters(make_l
     line = describe(record)
     assert line.isprintable()
     assert len(line) <= DESCRIBE_LIMIT
-    assert "#2 intent act-1 tool=shell_run agent=a1" in line
+    assert "#2  intent    act-1  a1  shell_run" in line
 
 
 def test_a_record_of_unknown_shape_is_still_described():

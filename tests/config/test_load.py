@@ -7,7 +7,6 @@ import pytest
 
 from yett.config.later import LATER
 from yett.config.load import configuration_path, load, parse
-from yett.config.units import seconds, size
 from yett.errors import ConfigurationError
 
 HERE = Path("/somewhere/yett.yaml")
@@ -90,25 +89,3 @@ def test_a_workspace_that_reaches_the_state_through_a_symlink_fails_start_up(tmp
 
 def test_a_workspace_beside_the_state_is_fine():
     assert parse("version: 1\nstate: /s\ntools: {shell: {workspace: /w}}\n", HERE).settings.tools.shell
-
-
-@pytest.mark.parametrize(("text", "value"), [("250ms", 0.25), ("30s", 30), ("10m", 600), ("90d", 7776000), (4, 4)])
-def test_durations_are_written_as_people_write_them(text, value):
-    assert seconds(text) == value
-
-
-@pytest.mark.parametrize("text", ["0s", "-1s", "10", "10 minutes", "", "1e3s", 0, True, -1, float("inf")])
-def test_what_is_no_duration_is_refused(text):
-    with pytest.raises(ValueError, match="duration"):
-        seconds(text)
-
-
-@pytest.mark.parametrize(("text", "value"), [("64KiB", 65536), ("1MB", 1000000), ("1.5MiB", 1572864), (10, 10)])
-def test_sizes_are_written_as_people_write_them(text, value):
-    assert size(text) == value
-
-
-@pytest.mark.parametrize("text", ["0B", "10", "many", -5, True, "10 Mb"])
-def test_what_is_no_size_is_refused(text):
-    with pytest.raises(ValueError, match="size"):
-        size(text)

@@ -6,8 +6,8 @@ from egress_loopback import AGENT
 
 from yett.egress.allow import AllowList
 from yett.egress.settings import EgressRule
-from yett.egress.url import parse_url
 from yett.errors import ConfigurationError, EgressRefused
+from yett.url import parse_url
 
 
 def allowed(url, *rules, method="GET"):

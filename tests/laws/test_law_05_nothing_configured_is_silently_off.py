@@ -43,7 +43,6 @@ UNENFORCEABLE = {
     "a budget": ({"egress": {"budgets": {"requests": "60/min"}}}, "budgets"),
     "weaker durability": ({"audit": {"durability": "relaxed"}}, "strict"),
     "a network for the sandbox": ({"tools": {"shell": {"network": "egress"}}}, "none"),
-    "a folder mounted into the sandbox": ({"tools": {"shell": {"workspace": "/srv/w"}}}, "workspace"),
     "a writable database": (
         {"tools": {"sql": {"databases": {"d": {"url": "sqlite:///d", "mode": "rw"}}}}},
         "read-only",
@@ -191,9 +190,9 @@ EVERYTHING = {
     "tools": {
         "http": {},
         "sql": {"databases": {"d": {"url": "sqlite:///d.db"}}},
-        "shell": {"image": "yett/tiny"},
+        "shell": {"image": "yett/tiny", "workspace": "/usr"},
     },
-    "upstreams": {"u": {"command": ["/bin/false"], "sandbox": False, "env": {"A": "b"}, "cwd": "/"}},
+    "upstreams": {"u": {"command": ["/bin/false"], "sandbox": False, "env": {"A": "b"}, "cwd": "/usr"}},
     "privacy": {"destinations": {"crm": {"outbound": {"CREDIT_CARD": "mask"}}}},
     "rules": [],
 }
@@ -228,7 +227,7 @@ async def test_every_key_of_the_file_is_read_by_something(stopped, monkeypatch):
         for name, field in section.model_fields.items()
         if not one_value_only(field)
     }
-    assert there - read - READ_FROM_THE_DOCUMENT - {"Shell.workspace_mode"} == set()
+    assert there - read - READ_FROM_THE_DOCUMENT == set()
 
 
 async def test_the_time_that_a_question_stands_is_the_one_in_the_file(stopped):

@@ -12,6 +12,10 @@ from running import text_of as said
 pytestmark = pytest.mark.anyio
 
 
+def own_namespaces():
+    return {str(Path(f"/proc/self/ns/{name}").readlink()) for name in ("mnt", "pid", "net", "ipc", "uts")}
+
+
 async def shell(gateway, command, **more):
     async with gateway.client() as client:
         return await client.call_tool("shell_run", {"command": command, **more})
@@ -22,7 +26,7 @@ async def test_a_command_runs_in_namespaces_that_are_not_the_host_s(shell_gate):
     links = said(
         await shell(shell_gate, "for n in mnt pid net ipc uts user; do readlink /proc/self/ns/$n; done")
     )
-    mine = {str(Path(f"/proc/self/ns/{name}").readlink()) for name in ("mnt", "pid", "net", "ipc", "uts")}
+    mine = own_namespaces()
     assert mine.isdisjoint(links.split())
     assert len(links.split()) >= 5
 

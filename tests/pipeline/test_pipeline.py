@@ -3,8 +3,8 @@
 
 import anyio
 import pytest
-from gate import ALLOW, ASK, Tray, World, approval_of, denial_of, text_of
 
+from gate import ALLOW, ASK, Tray, World, approval_of, denial_of, text_of
 from yett.action import FindingAction, Secret, ToolResult
 from yett.errors import ExecutionError, ExecutionTimeout
 from yett.privacy.settings import PrivacySettings
@@ -37,7 +37,7 @@ async def test_a_denial_names_rule_reason_and_next_step_and_is_recorded():
     found = denial_of(reply)
     assert (found["rule"], found["reason"]) == ("never", "Not this.")
     assert found["next_step"]
-    assert "never" in text_of(reply) and "Not this." in text_of(reply)
+    assert "Denied by rule never: Not this." in text_of(reply)
     assert world.events() == ["decision"]
     assert world.tray.ran == []
 
@@ -97,18 +97,23 @@ async def test_a_blocked_entity_blocks_the_call_and_the_denial_does_not_repeat_i
     reply = await world.call(arguments={"text": f"key {key}"})
     assert denial_of(reply)["rule"] == "gate.privacy-blocked"
     assert world.tray.ran == []
-    assert key not in str(reply) and key not in str(world.audit.records)
+    assert key not in str(reply)
+    assert key not in str(world.audit.records)
 
 
 async def test_a_secret_in_a_result_is_masked_in_every_channel():
     world = World()
     key = "AKIA" + "QX3VTM7RJZ2WNB5D"
     world.tray.result = ToolResult(
-        content=({"type": "text", "text": key},), structured={"a": [key]}, meta={"x": {"y": key}}, is_error=True
+        content=({"type": "text", "text": key},),
+        structured={"a": [key]},
+        meta={"x": {"y": key}},
+        is_error=True,
     )
     reply = await world.call()
     assert key not in str(reply)
-    assert "[SECRET]" in str(reply.result.content) and "[SECRET]" in str(reply.result.structured)
+    assert "[SECRET]" in str(reply.result.content)
+    assert "[SECRET]" in str(reply.result.structured)
     assert world.audit.records[-1].fields["findings"]
 
 
@@ -193,9 +198,7 @@ async def test_an_answer_during_the_hold_lets_the_same_call_go_on():
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(ask)
-        while not world.notify.pending:
-            await anyio.sleep(0.001)
-        await world.approve(world.notify.pending[0].id)
+        await world.approve(await world.asked())
     assert text_of(replies[0]) == "kept"
 
 
@@ -259,9 +262,7 @@ async def test_a_person_who_answers_first_ends_the_dialogue():
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(ask)
-        while not world.notify.pending:
-            await anyio.sleep(0.001)
-        await world.approve(world.notify.pending[0].id)
+        await world.approve(await world.asked())
     assert text_of(replies[0]) == "kept"
 
 
@@ -277,7 +278,8 @@ async def test_a_result_labels_its_session_before_it_is_released():
     world = World()
     world.door.fail_labels = ExecutionError("the store is gone")
     reply = await world.call()
-    assert reply.result.is_error and "kept" not in text_of(reply)
+    assert reply.result.is_error
+    assert "kept" not in text_of(reply)
     world.door.fail_labels = None
     await world.call()
     assert world.door.label_writes == [("ses-research-1", frozenset({"untrusted"}))]
@@ -288,7 +290,9 @@ async def test_a_result_labels_its_session_before_it_is_released():
 async def test_a_mask_that_breaks_the_schema_denies_instead_of_sending_something_else():
     tray = Tray()
     tray.definition.input_schema["properties"]["text"] = {"type": "string", "pattern": "^[0-9 ]+$"}
-    world = World(tray=tray, privacy=PrivacySettings(key=Secret("k" * 32), outbound={"CREDIT_CARD": FindingAction.MASK}))
+    world = World(
+        tray=tray, privacy=PrivacySettings(key=Secret("k" * 32), outbound={"CREDIT_CARD": FindingAction.MASK})
+    )
     try:
         reply = await world.call(arguments={"text": "4111 1111 1111 1111"})
     finally:

@@ -107,10 +107,13 @@ def test_roles_are_inherited_however_long_the_chain(depth):
     roles = {f"r{n}": (f"r{n + 1}",) for n in range(depth)} | {f"r{depth}": ()}
     agents = {"a": AgentSpec(roles=("r0",))}
     far = rule("deny", "t", to=f"r{depth}")
-    assert policy(rule("allow", "t", to=f"r{depth}"), roles=roles, agents=agents).decide(call("t", agent="a")).effect is (
-        Effect.ALLOW
+    assert policy(rule("allow", "t", to=f"r{depth}"), roles=roles, agents=agents).decide(
+        call("t", agent="a")
+    ).effect is (Effect.ALLOW)
+    assert (
+        policy(rule("allow", "t"), far, roles=roles, agents=agents).decide(call("t", agent="a")).rule
+        == "deny"
     )
-    assert policy(rule("allow", "t"), far, roles=roles, agents=agents).decide(call("t", agent="a")).rule == "deny"
 
 
 def test_order_in_the_file_never_lets_an_allow_beat_a_denial():
@@ -198,9 +201,15 @@ def test_casbin_is_imported_in_one_file_and_none_of_its_matching_functions_is_us
             name.split(".")[0]
             for node in ast.walk(tree)
             if isinstance(node, ast.Import | ast.ImportFrom)
-            for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names])
+            for name in (
+                [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
+            )
         }
         assert ("casbin" in imported) == (file.name == "engine.py")
-        called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+        called = {
+            node.func.id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
         assert "eval" not in called
         assert not imported & {"time", "random", "os", "socket", "subprocess", "secrets", "structlog"}

@@ -28,7 +28,9 @@ ARGUMENTS = st.sampled_from([{}, {"x": 1}, {"x": 4, "y": 1}, {"x": "1"}])
 def test_a_conjunction_is_never_less_strict_than_a_member(first, second, arguments):
     members = [policy(*first), policy(*second)]
     both = Conjunction(members).decide(call("t", arguments))
-    assert both.effect.strictness == max(each.decide(call("t", arguments)).effect.strictness for each in members)
+    assert both.effect.strictness == max(
+        each.decide(call("t", arguments)).effect.strictness for each in members
+    )
 
 
 def test_a_reload_that_widens_waits_and_one_that_narrows_is_in_force():

@@ -8,9 +8,11 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from policy_calls import call, closes, opens
+from policy_calls import call, closes, opens, rule, source
 
-from yett.action import JsonValue
+from yett.action import Effect, JsonValue
+from yett.policy.compiler import compile_policy
+from yett.policy.settings import PolicySettings
 
 UTC_DAY = 1767571200.0  # Monday 2026-01-05 00:00 UTC
 
@@ -82,7 +84,9 @@ def test_a_path_with_dot_dot_is_not_under_its_root(path):
     assert no({"under": "/workspace"}, path)
 
 
-@pytest.mark.parametrize("path", ["workspace/a", "", "~/a", "/workspace/a\0", "/workspace/e\u0301", "/w\ud800", 7])
+@pytest.mark.parametrize(
+    "path", ["workspace/a", "", "~/a", "/workspace/a\0", "/workspace/e\u0301", "/w\ud800", 7]
+)
 def test_a_path_that_can_be_read_in_two_ways_is_unknown(path):
     assert unknown({"under": "/workspace"}, path)
 
@@ -157,7 +161,12 @@ def test_mail_domains_are_read_from_plain_addresses_only():
     assert yes(domain, ["kim@acme.com", "lee@ACME.com"])
     assert no(domain, "kim@evil.com")
     assert no(domain, "kim@sub.acme.com")
-    for text in ("kim@evil.com,lee@acme.com", "kim@evil.com@acme.com", '"a@evil.com"@acme.com', "<k@acme.com>"):
+    for text in (
+        "kim@evil.com,lee@acme.com",
+        "kim@evil.com@acme.com",
+        '"a@evil.com"@acme.com',
+        "<k@acme.com>",
+    ):
         assert unknown(domain, text), text
 
 
@@ -254,13 +263,26 @@ def test_paths_into_arguments():
     assert opens({"args.order.items.*.sku": ["a", "b"]}, call("t", arguments))
     assert not opens({"args.order.items.*.sku": ["a"]}, call("t", arguments))
     assert closes({"args.order.items.*.sku": ["b"]}, call("t", arguments))
-    assert not opens({"args.order.items.*.sku": ["a", "b"]}, call("t", {"order": {"items": [{"sku": "a"}, {}]}}))
+    assert not opens(
+        {"args.order.items.*.sku": ["a", "b"]}, call("t", {"order": {"items": [{"sku": "a"}, {}]}})
+    )
     assert not opens({"args.order.sku": "a"}, call("t", {"order.sku": "a"}))
 
 
 def test_more_values_than_the_limit_are_unknown():
     assert not opens({"args.*": {"max_len": 3}}, call("t", {"x": ["a"] * 10_000}))
     assert closes({"args.*": {"any_of": ["z"]}}, call("t", {"x": ["a"] * 10_000}))
+
+
+def test_the_first_value_over_the_limit_of_values_makes_a_call_unknown():
+    written = source(rule("allow", "t", {"args.*": {"max_len": 3}}))
+    four = compile_policy(written, PolicySettings(max_leaves=4))  # the arguments, the list and two items
+    assert four.decide(call("t", {"x": ["a", "b"]})).effect is Effect.ALLOW
+    assert four.decide(call("t", {"x": ["a", "b", "c"]})).effect is Effect.DENY
+    items = source(rule("allow", "t", {"args.x.*.y": 1}))
+    two = compile_policy(items, PolicySettings(max_leaves=2))
+    assert two.decide(call("t", {"x": [{"y": 1}] * 2})).effect is Effect.ALLOW
+    assert two.decide(call("t", {"x": [{"y": 1}] * 3})).effect is Effect.DENY
 
 
 PARTS = st.lists(st.sampled_from(["a", "..", ".", "", "workspace", ".env"]), max_size=8)
@@ -274,3 +296,27 @@ def test_what_is_under_a_root_normalises_to_below_it(parts):
     real = posixpath.normpath("/" + path.lstrip("/"))
     inside = real == "/workspace" or real.startswith("/workspace/")
     assert yes({"under": "/workspace"}, path) is inside
+
+
+def test_lists_and_objects_are_equal_item_by_item():
+    assert yes({"eq": [1, {"a": "b"}]}, [1.0, {"a": "b"}])
+    assert no({"eq": [1]}, [1, 2])
+    assert no({"eq": {"a": 1}}, {"b": 1})
+    assert unknown({"eq": [1, True]}, [1, 1])
+
+
+def test_the_user_the_task_and_the_transport_are_those_of_the_call():
+    assert opens({"user": ["kim"]}, call("t", user="kim"))
+    assert not opens({"user": ["kim"]}, call("t", user="lee"))
+    assert not opens({"user": {"not_in": ["kim"]}}, call("t"))
+    assert closes({"task": "x"}, call("t"))
+    assert opens({"transport": "http"}, call("t"))
+    assert not opens({"transport": "stdio"}, call("t"))
+
+
+def test_values_below_something_that_has_no_items_are_unknown():
+    for value in (5, "ab", None):
+        assert not opens({"args.x.*.y": 1}, call("t", {"x": value}))
+        assert closes({"args.x.*.y": 1}, call("t", {"x": value}))
+    assert not opens({"args.x.*.y": 1}, call("t", {"x": []}))
+    assert opens({"args.x.*.y": 1}, call("t", {"x": {"k": {"y": 1}}}))

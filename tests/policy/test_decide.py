@@ -42,12 +42,18 @@ def test_rules_are_for_roles_agents_or_everyone():
         rules = [rule("allow", "t", to=to)]
         assert verdict(rules, call("t")) is Effect.ALLOW
         assert verdict(rules, call("t", agent="stranger")) is other
-    assert verdict([rule("allow", "t", to=["stranger", "reader"])], call("t", agent="stranger")) is Effect.ALLOW
+    assert (
+        verdict([rule("allow", "t", to=["stranger", "reader"])], call("t", agent="stranger")) is Effect.ALLOW
+    )
 
 
 def test_several_tools_as_a_list():
     rules = [rule("allow", ["a", "b_*"])]
-    assert [verdict(rules, call(name)) for name in ("a", "b_x", "c")] == [Effect.ALLOW, Effect.ALLOW, Effect.DENY]
+    assert [verdict(rules, call(name)) for name in ("a", "b_x", "c")] == [
+        Effect.ALLOW,
+        Effect.ALLOW,
+        Effect.DENY,
+    ]
 
 
 def test_a_request_of_a_sandboxed_program_is_decided_like_the_tool():
@@ -72,7 +78,11 @@ def test_what_may_be_seen_is_what_some_arguments_could_open():
         rule("deny", "closed", id="d2"),
     )
     me, stranger = call("t").principal, call("t", agent="stranger").principal
-    seen = [name for name in ("file_read", "mail__send", "lonely", "closed", "other") if rules.may_see(me, tool(name))]
+    seen = [
+        name
+        for name in ("file_read", "mail__send", "lonely", "closed", "other")
+        if rules.may_see(me, tool(name))
+    ]
     assert seen == ["file_read", "mail__send"]
     assert not rules.may_see(stranger, tool("file_read"))
     assert not rules.may_see(call("t", agent="mallory").principal, tool("file_read"))
@@ -81,7 +91,13 @@ def test_what_may_be_seen_is_what_some_arguments_could_open():
 def test_a_denial_names_the_limits_of_the_nearest_rule_of_this_agent_and_of_no_other():
     rules = policy(
         rule("allow", "t", {"args.path": {"under": "/w"}, "args.n": {"max": 5}}, id="mine", to="analyst"),
-        rule("allow", "t", {"args.path": {"under": "/other"}, "source.ip": ["10.0.0.0/8"]}, id="far", to="analyst"),
+        rule(
+            "allow",
+            "t",
+            {"args.path": {"under": "/other"}, "source.ip": ["10.0.0.0/8"]},
+            id="far",
+            to="analyst",
+        ),
         rule("allow", "t", {"args.path": {"under": "/secret-project"}}, id="theirs", to="stranger"),
     )
     step = rules.decide(call("t", {"path": "/w/a", "n": 9})).next_step
@@ -91,7 +107,9 @@ def test_a_denial_names_the_limits_of_the_nearest_rule_of_this_agent_and_of_no_o
 
 
 def test_a_reason_without_a_why_names_what_the_rule_is_about_and_not_its_values():
-    rules = policy(rule("deny", "sql_query", {"sql.verbs": {"any_of": ["drop"]}, "source.ip": ["10.0.0.0/8"]}))
+    rules = policy(
+        rule("deny", "sql_query", {"sql.verbs": {"any_of": ["drop"]}, "source.ip": ["10.0.0.0/8"]})
+    )
     decision = rules.decide(call("sql_query", {"sql": "drop table t"}, ip="10.0.0.1"))
     assert decision.reason == "The rule deny denies sql_query because of sql.verbs."
     assert "10.0" not in decision.reason + decision.next_step
@@ -105,7 +123,7 @@ def test_the_digest_tells_policies_apart():
 
 
 def test_facts_are_parsed_once_a_call(monkeypatch):
-    import yett.policy.facts.table as table
+    from yett.policy.facts import table
 
     count = []
     real = table.sql_facts

@@ -8,7 +8,9 @@ from policy_calls import call, policy, rule
 from yett.action import Effect
 
 WRITTEN = (
-    rule("allow", "file_*", {"args.path": {"under": "/w", "not_match": "**/.env"}, "args.mode": "r"}, id="read"),
+    rule(
+        "allow", "file_*", {"args.path": {"under": "/w", "not_match": "**/.env"}, "args.mode": "r"}, id="read"
+    ),
     rule("deny", "file_read", {"args.path": {"under": "/w/private"}}, id="private", to="stranger"),
     rule("allow", "other", id="elsewhere"),
 )
@@ -53,3 +55,16 @@ def test_a_test_says_when_and_from_where():
     elsewhere = test | {"from": "11.0.0.1", "expect": "deny"}
     results = policy(rule("allow", "t", when), tests=(test, late, early, elsewhere)).run_tests()
     assert all(each.passed for each in results)
+
+
+def test_a_test_uses_the_tools_there_are_and_names_one_of_them():
+    import pytest
+    from policy_calls import tool
+
+    from yett.errors import ConfigurationError
+
+    tools = (tool("file_read", origin="other"),)
+    test = {"as": "research-1", "call": "file_read", "expect": "deny"}
+    assert policy(rule("allow", "file_*"), tests=(test,), tools=tools).run_tests()[0].passed
+    with pytest.raises(ConfigurationError, match="Did you mean 'file_read'"):
+        policy(tests=(test | {"call": "file_raed"},), tools=tools)

@@ -47,7 +47,9 @@ def test_kinds_that_no_rule_can_name_yet_are_denied(kind):
 
 def test_an_unparseable_argument_is_denied():
     assert not opens({"sql.verbs": {"subset_of": ["select"]}}, call("sql_query", {"sql": "SELECT FROM ((("}))
-    assert not opens({"http.host": ["acme.com"]}, call("http_request", {"url": "https://acme.com\\@evil.com"}))
+    assert not opens(
+        {"http.host": ["acme.com"]}, call("http_request", {"url": "https://acme.com\\@evil.com"})
+    )
 
 
 def test_an_exception_in_the_engine_is_a_denial(monkeypatch):

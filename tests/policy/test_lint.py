@@ -6,8 +6,14 @@ from __future__ import annotations
 import pytest
 from policy_calls import policy, rule, tool
 
+from yett.errors import ConfigurationError
+
 READ = {"type": "object", "properties": {"path": {"type": "string"}}}
-TOOLS = (tool("file_read", READ), tool("mail__send", {"properties": {"to": {}}}), tool("free", {"properties": {}, "additionalProperties": True}))
+TOOLS = (
+    tool("file_read", READ),
+    tool("mail__send", {"properties": {"to": {}}}),
+    tool("free", {"properties": {}, "additionalProperties": True}),
+)
 
 
 def found(*rules, **more) -> set[tuple[str, str, str]]:
@@ -32,15 +38,23 @@ def test_an_allow_outside_the_limits_of_an_ask_is_refused(tools):
 
 def test_an_allow_that_is_apart_from_an_ask_is_only_pointed_at():
     ask = rule("ask", "pay", {"args.amount": {"between": [100, 5000]}})
-    assert found(rule("allow", "pay", {"args.amount": {"max": 99}}), ask) == {("allow-beside-ask", "warning", "allow")}
-    assert ("allow-outside-ask", "error", "allow") in found(rule("allow", "pay", {"args.amount": {"max": 100}}), ask)
+    assert found(rule("allow", "pay", {"args.amount": {"max": 99}}), ask) == {
+        ("allow-beside-ask", "warning", "allow")
+    }
+    assert ("allow-outside-ask", "error", "allow") in found(
+        rule("allow", "pay", {"args.amount": {"max": 100}}), ask
+    )
     other = rule("ask", "pay", {"args.to": ["bank"]})
-    assert found(rule("allow", "pay", {"args.to": "shop"}), other) == {("allow-beside-ask", "warning", "allow")}
+    assert found(rule("allow", "pay", {"args.to": "shop"}), other) == {
+        ("allow-beside-ask", "warning", "allow")
+    }
 
 
 def test_an_allow_within_an_ask_is_shadowed():
     ask = rule("ask", "pay", {"args.amount": {"max": 5000}})
-    assert found(rule("allow", "pay", {"args.amount": {"max": 100}}), ask) == {("shadowed", "warning", "allow")}
+    assert found(rule("allow", "pay", {"args.amount": {"max": 100}}), ask) == {
+        ("shadowed", "warning", "allow")
+    }
 
 
 def test_an_ask_of_other_people_or_tools_is_no_matter():
@@ -69,13 +83,17 @@ def test_unknown_tools_and_arguments_are_found_once_the_tools_are_known():
     assert found(rule("allow", "file_raed")) == set()
     assert found(rule("allow", "file_raed"), tools=TOOLS) == {("unknown-tool", "error", "allow")}
     assert found(rule("allow", "git_*"), tools=TOOLS) == {("unknown-tool", "error", "allow")}
-    assert found(rule("deny", "file_read", {"args.pth": "x"}), tools=TOOLS) == {("unknown-argument", "error", "deny")}
+    assert found(rule("deny", "file_read", {"args.pth": "x"}), tools=TOOLS) == {
+        ("unknown-argument", "error", "deny")
+    }
     assert found(rule("deny", "free", {"args.pth": "x"}), tools=TOOLS) == set()
     assert found(rule("deny", "file_read", {"args.*": "x"}), tools=TOOLS) == set()
 
 
 def test_facts_that_a_tool_never_has_are_found():
-    assert found(rule("allow", "file_read", {"sql.verbs": {"any_of": ["x"]}})) == {("foreign-fact", "error", "allow")}
+    assert found(rule("allow", "file_read", {"sql.verbs": {"any_of": ["x"]}})) == {
+        ("foreign-fact", "error", "allow")
+    }
     assert found(rule("deny", "*", {"sql.verbs": {"any_of": ["x"]}})) == {("foreign-fact", "warning", "deny")}
     assert found(rule("deny", "sql_query", {"sql.verbs": {"any_of": ["x"]}})) == set()
 
@@ -90,6 +108,31 @@ def test_approvals_that_nobody_can_meet_are_found():
     unmeetable = {("unmeetable-approval", "error", "ask")}
     assert found(two, people={"kim": frozenset({"finance"}), "lee": frozenset()}) == unmeetable
     assert found(two, people={"kim": frozenset({"finance"}), "lee": frozenset({"finance"})}) == set()
-    assert found(rule("ask", "t", approval={"approvers": ["security"]}), people={"kim": frozenset()}) == unmeetable
+    assert (
+        found(rule("ask", "t", approval={"approvers": ["security"]}), people={"kim": frozenset()})
+        == unmeetable
+    )
     assert found(rule("ask", "t", approval={"need": 2}), approvers=frozenset()) == unmeetable
     assert found(two) == set()
+
+
+def test_a_tool_of_an_upstream_that_was_not_heard_yet_is_only_pointed_at():
+    builtin = (tool("file_read", READ),)
+    for name in ("mail__send", "mail__*"):
+        more = {"tools": builtin, "upstreams": frozenset({"mail"})}
+        assert found(rule("allow", name), **more) == {("unknown-tool", "warning", "allow")}
+        assert found(rule("allow", name), tools=builtin) == {("unknown-tool", "error", "allow")}
+
+
+def test_a_tool_that_an_upstream_does_not_serve_is_refused():
+    more = {"tools": TOOLS, "upstreams": frozenset({"mail"})}
+    assert found(rule("allow", "mail__sned"), **more) == {("unknown-tool", "error", "allow")}
+
+
+def test_a_test_of_the_file_may_call_an_upstream_that_was_not_heard_yet():
+    written = {"as": "research-1", "call": "mail__send", "args": {"to": "a@b.c"}, "expect": "allow"}
+    more = {"tools": TOOLS[:1], "tests": (written,)}
+    compiled = policy(rule("allow", "mail__send"), upstreams=frozenset({"mail"}), **more)
+    assert [result.passed for result in compiled.run_tests()] == [True]
+    with pytest.raises(ConfigurationError, match="mail__send"):
+        policy(rule("allow", "mail__send"), **more)

@@ -13,7 +13,8 @@ from yett.policy.explanation import Explanation
 TOOLS = ["file_read", "http_request", "sql_query", "mail__send"]
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12)
 JSON = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
 )
 LIKELY = st.fixed_dictionaries(
     {},

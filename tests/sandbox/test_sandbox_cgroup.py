@@ -22,7 +22,12 @@ def test_the_counter_of_version_1_is_found_also_on_a_hybrid_machine(tmp_path):
 
 
 def test_the_counter_of_version_2_is_found(tmp_path):
-    file = tree(tmp_path, "0::/system.slice/docker-abc.scope\n", "system.slice/docker-abc.scope/memory.events", "oom 2\noom_kill 1\n")
+    file = tree(
+        tmp_path,
+        "0::/system.slice/docker-abc.scope\n",
+        "system.slice/docker-abc.scope/memory.events",
+        "oom 2\noom_kill 1\n",
+    )
     assert oom_kills(file) == 1
 
 

@@ -50,7 +50,7 @@ async def test_one_call_at_a_time_and_the_queue_is_bounded(sandboxes_of):
             await until(lambda: order == ["first in"])
             group.start_soon(call, "second")
             await anyio.sleep(0.02)
-            with pytest.raises(ExecutionError, match="busy.*Retry after"):
+            with pytest.raises(ExecutionError, match=r"busy.*Retry after"):
                 async with boxes.lease("s"):
                     pass
         assert order == ["first in", "first out", "second in", "second out"]
@@ -100,12 +100,45 @@ async def test_the_end_of_a_session_ends_its_running_call(sandboxes_of):
         assert on_host(seconds) == []
 
 
+async def test_a_call_that_waits_or_begins_while_its_session_ends_runs_nothing(sandboxes_of, instance):
+    async with sandboxes_of() as boxes, anyio.create_task_group() as group:
+        leased = anyio.Event()
+
+        async def running():
+            async with boxes.lease("s") as box:
+                leased.set()
+                with pytest.raises(ExecutionError, match="died"):
+                    await box.run(sh("sleep 60"))
+
+        async def refused():
+            with pytest.raises(ExecutionError, match="session has ended"):
+                async with boxes.lease("s"):
+                    pass
+
+        group.start_soon(running)
+        await leased.wait()
+        group.start_soon(refused)
+        await until(lambda: boxes._seats["s"].waiting)
+        await boxes.end("s")
+        await until(lambda: boxes._alive == 0)
+        group.start_soon(refused)  # this one is making its container
+        await until(lambda: boxes._making)
+        await boxes.end("s")
+        await until(lambda: not boxes._making)
+        await until(lambda: containers_of(instance) == [])
+        assert (boxes._alive, boxes._seats) == (0, {})
+
+
 async def test_an_exception_in_the_caller_destroys_the_container(sandboxes_of):
     async with sandboxes_of() as boxes:
-        with pytest.raises(ZeroDivisionError):
+
+        async def fail():
             async with boxes.lease("s") as box:
                 await box.write("/workspace/mine", b"a")
                 raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await fail()
         async with boxes.lease("s") as box:
             assert await box.list("/workspace") == ()
 
@@ -157,11 +190,18 @@ async def test_a_missing_image_is_said(sandboxes_of):
                 pass
 
 
-async def test_an_image_without_a_runner_is_said_and_leaves_nothing(sandboxes_of, instance):
+@pytest.fixture
+def empty_image(instance):
+    """An image with nothing in it."""
     client = docker.APIClient(timeout=30)
-    client.import_image_from_data(b"\0" * 10240, repository="yett/tiny", tag="empty")
+    client.import_image_from_data(b"\0" * 10240, repository="yett/tiny", tag=instance)
+    yield f"yett/tiny:{instance}"
+    client.remove_image(f"yett/tiny:{instance}", force=True)
     client.close()
-    async with sandboxes_of(image="yett/tiny:empty") as boxes:
+
+
+async def test_an_image_without_a_runner_is_said_and_leaves_nothing(sandboxes_of, instance, empty_image):
+    async with sandboxes_of(image=empty_image) as boxes:
         with pytest.raises(SandboxUnavailable, match="yett-runner"):
             async with boxes.lease("s"):
                 pass
@@ -173,16 +213,17 @@ async def test_reaping_removes_what_crashed_gateways_of_this_state_left_and_noth
 ):
     client = docker.APIClient(timeout=30)
     left = client.create_container(tiny_image, labels={"yett.gateway": instance, "yett.run": "crashed"})["Id"]
-    other = client.create_container(tiny_image, labels={"yett.gateway": f"{instance}-other", "yett.run": "x"})["Id"]
+    other = client.create_container(
+        tiny_image, labels={"yett.gateway": f"{instance}-other", "yett.run": "x"}
+    )["Id"]
     (run_dir / "leftover").mkdir()
     try:
-        async with sandboxes_of() as boxes:
-            async with boxes.lease("s") as box:
-                assert await boxes.reap() == 1
-                assert left not in containers_of(instance)
-                assert containers_of(f"{instance}-other") == [other]
-                assert not (run_dir / "leftover").exists()
-                assert (await box.run(HI)).exit_code == 0  # ours lives
+        async with sandboxes_of() as boxes, boxes.lease("s") as box:
+            assert await boxes.reap() == 1
+            assert left not in containers_of(instance)
+            assert containers_of(f"{instance}-other") == [other]
+            assert not (run_dir / "leftover").exists()
+            assert (await box.run(HI)).exit_code == 0  # ours lives
     finally:
         client.remove_container(other)
         client.close()

@@ -10,7 +10,8 @@ from test_http_edge import INITIALIZE
 
 from gate import World
 from running import raw_line
-from yett.server.http import HttpEdge, HttpSettings
+from yett.server.http import HttpEdge
+from yett.server.settings import HttpSettings
 
 REFUSED = {
     "an unknown method": ({"method": "no/such"}, "no/such: Method not found"),
@@ -42,7 +43,7 @@ def test_over_a_shim(gate, what):
         lines.flush()
         lines.readline()
         assert "error" in json.loads(lines.readline())
-    assert reasons(gate, before) == [reason]
+    assert reasons(gate, before).count(reason) == 1
 
 
 @pytest.mark.parametrize("what", REFUSED)
@@ -57,9 +58,10 @@ def test_over_http_of_this_era(gate, what):
     status, _, answer = gate.post(json.dumps(body).encode(), headers=headers)
     assert status >= 400
     assert "error" in json.loads(answer)
-    assert len(reasons(gate, before)) == 1
+    ours = [r for r in reasons(gate, before) if r.startswith((message["method"], "4"))]
+    assert len(ours) == 1  # by the protocol or by the transport in front of it, and once
     if "name" in params or "params" not in message:
-        assert reasons(gate, before) == [reason]
+        assert ours == [reason]
 
 
 @pytest.mark.anyio

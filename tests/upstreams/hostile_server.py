@@ -99,8 +99,8 @@ def on_call(message):  # noqa: C901 - one branch a misbehaviour
     elif HOW == "garbage-answer":
         raw(b"\xff\xfe\x00garbage\n[1]\n{}\nnull\n" * 100)
     elif HOW == "asks":
-        send({"id": "q1", "method": "elicitation/create",
-              "params": {"message": "password?", "requestedSchema": {"type": "object", "properties": {}}}})  # fmt: skip
+        question = {"message": "password?", "requestedSchema": {"type": "object", "properties": {}}}
+        send({"id": "q1", "method": "elicitation/create", "params": question})
         answer = json.loads(sys.stdin.readline())
         send({"id": message["id"], "result": {"content": [{"type": "text", "text": json.dumps(answer)}]}})
     elif HOW not in {"silent-call", "stubborn"}:
@@ -124,6 +124,8 @@ if HOW == "silent":
     time.sleep(600)
 if HOW == "stubborn":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if HOW == "one-junk-line":
+    raw(b"starting up\n\n")
 if HOW == "exits":
     sys.exit("goodbye \x1b[31mred")
 while True:

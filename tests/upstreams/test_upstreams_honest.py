@@ -50,6 +50,25 @@ async def test_tools_are_listed_called_and_labelled(spec):
         assert result.structured == {"n": 1}
 
 
+async def test_the_arguments_that_were_decided_on_are_the_ones_that_arrive(spec):
+    arguments = {"n": None, "deep": {"none": None, "list": [None, 1.5, "é\u200b"]}, "progressToken": 1}
+    async with Upstreams([spec], limits()).running() as upstreams:
+        result = await upstreams.run(call_to(upstreams, "up__structured", arguments))
+    assert result.structured == arguments
+
+
+async def test_a_call_over_the_limit_in_flight_waits_and_ends_at_its_deadline():
+    async with (
+        Upstreams([honest()], limits(in_flight=1)).running() as upstreams,
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(upstreams.run, call_to(upstreams, "up__sleep"))
+        await anyio.sleep(0.1)
+        with pytest.raises(ExecutionTimeout):
+            await upstreams.run(call_to(upstreams, "up__echo", deadline=0.5))
+        tasks.cancel_scope.cancel()
+
+
 async def test_an_error_answer_is_a_labelled_result(spec):
     async with Upstreams([spec], limits()).running() as upstreams:
         result = await upstreams.run(call_to(upstreams, "up__fail"))

@@ -14,9 +14,9 @@ The log and its verification call it.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import yett
 from yett.action import AuditRecord, JsonObject, JsonValue, Secret, canonical_json
@@ -31,10 +31,8 @@ _PREV = b'","prev":"'
 _PREV_ALONE = b',"prev":"'
 _END = b'"}}}'
 _TAIL = len(_HASH) + 64 + len(_PREV) + 64 + len(_END)
-_HEX = re.compile(rb"[0-9a-f]{64}")
-_SEQUENCE = re.compile(rb'"sequence":([1-9][0-9]{0,18}),"uid":"')
-_TIME = re.compile(rb'"time":(-?[0-9]{1,18}),"type_uid":')
-_EVENT = re.compile(rb'"unmapped":\{"yett":\{"action":("(?:[^"\\]|\\.)*"),"event":"([a-z]+)"')
+_OWN, _LAST = len(_HASH), 64 + len(_END)
+_OURS = b'"unmapped":{"yett":{"action":'
 
 # event: (category, class) of OCSF. API Activity for what happens to a call, Authorize Session for
 # what people answer, Application Lifecycle for the gate itself.
@@ -87,8 +85,7 @@ class Draft:
         return len(self.head) + len(self.tail) + _TAIL + 64
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """What the chain needs of a line, read from its bytes, and whether its hash is right."""
 
     sequence: int
@@ -117,29 +114,38 @@ def draft(record: AuditRecord, at: float) -> Draft:
 def read_link(line: bytes) -> Link | None:
     """The chain's view of a line without its newline, or None when it is not a line of ours."""
     cut = len(line) - _TAIL
-    sequence = _SEQUENCE.search(line)
-    if cut <= 0 or sequence is None:
+    sequence = _number_after(line, b'"sequence":')
+    if cut <= 0 or sequence is None or line[cut : cut + _OWN] != _HASH or line[-_LAST - 10 : -_LAST] != _PREV:
         return None
-    own = line[cut + len(_HASH) : cut + len(_HASH) + 64]
-    previous = line[-len(_END) - 64 : -len(_END)]
-    if line[cut:] != _HASH + own + _PREV + previous + _END or not (
-        _HEX.fullmatch(own) and _HEX.fullmatch(previous)
-    ):
-        return None
-    computed = hashlib.sha256(line[:cut] + _PREV_ALONE + previous + _END).hexdigest().encode()
-    return Link(int(sequence[1]), previous.decode(), own.decode(), computed == own)
+    own, previous = line[cut + _OWN : cut + _OWN + 64], line[-_LAST : -len(_END)]
+    computed = hashlib.sha256(b"".join((line[:cut], _PREV_ALONE, previous, _END))).hexdigest()
+    claimed = own.decode(errors="replace")
+    intact = computed == claimed and line.endswith(_END)
+    return Link(sequence, previous.decode(errors="replace"), claimed, intact)
 
 
 def read_time(line: bytes) -> int | None:
     """The record's time in milliseconds, from the bytes of an intact line."""
-    found = _TIME.search(line)
-    return int(found[1]) if found else None
+    return _number_after(line, b'"time":')
 
 
 def read_event(line: bytes) -> tuple[str, bytes] | None:
     """The record's event and its action id (as JSON text), from the bytes of an intact line."""
-    found = _EVENT.search(line)
-    return (found[2].decode(), found[1]) if found else None
+    start = line.find(_OURS)
+    middle = line.find(b',"event":"', start)
+    end = line.find(b'"', middle + 10)
+    if start < 0 or middle < 0 or end < 0:
+        return None
+    return line[middle + 10 : end].decode(errors="replace"), line[start + len(_OURS) : middle]
+
+
+def _number_after(line: bytes, name: bytes) -> int | None:
+    """The number behind a name. Names in text are escaped, so the first one is the record's own."""
+    start = line.find(name) + len(name)
+    try:
+        return int(line[start : line.index(b",", start)]) if start >= len(name) else None
+    except ValueError:
+        return None
 
 
 def _event(record: AuditRecord, fields: JsonObject, at: float) -> JsonObject:

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`tail`: the last records of a log, and those that come; `describe`: a record as one line for a person.
+"""The last records of a log, and those that come.
 
-Reading needs no lock and disturbs nobody. Text of agents and servers is in records: `describe` must
-never let a control character of theirs reach a terminal. `yett audit tail` and `search` call these.
+Reading needs no lock and disturbs nobody. `yett audit tail` and `search` call this.
 """
 
 from __future__ import annotations
@@ -12,16 +11,10 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from yett.action import JsonObject, JsonValue
+from yett.action import JsonObject
 from yett.audit.files import segments
-
-DESCRIBE_LIMIT = 400
-"""So many characters a description has at most."""
-
-_SAID = ("tool", "agent", "effect", "status", "state", "what", "rule", "reason", "detail")
 
 
 def tail(folder: Path, count: int = 10, *, follow: bool = False, poll: float = 0.2) -> Iterator[JsonObject]:
@@ -48,23 +41,6 @@ def tail(folder: Path, count: int = 10, *, follow: bool = False, poll: float = 0
         yield from _parsed(reader.lines())
         if not reader.next_segment():
             time.sleep(poll)
-
-
-def describe(record: JsonObject) -> str:
-    """One line for a person: time, number, event, action, and what the record says of how it went."""
-    own = _object(_object(record.get("unmapped")).get("yett"))
-    fields = _object(own.get("fields"))
-    at = record.get("time")
-    moment = datetime.fromtimestamp(at / 1000, UTC) if isinstance(at, int) else None
-    words = [
-        moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else "",
-        f"#{_object(record.get('metadata')).get('sequence')}",
-        str(own.get("event", "")),
-        str(own.get("action", "")),
-        *(f"{name}={fields[name]}" for name in _SAID if fields.get(name)),
-    ]
-    line = " ".join(word for word in words if word)[:DESCRIBE_LIMIT]
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
 
 
 @dataclass(slots=True)
@@ -120,10 +96,3 @@ def _parsed(lines: Iterator[bytes] | deque[bytes]) -> Iterator[JsonObject]:
             continue
         if isinstance(record, dict):
             yield record
-
-
-def _object(value: JsonValue) -> JsonObject:
-    return value if isinstance(value, dict) else {}
-
-
-__all__ = ["DESCRIBE_LIMIT", "describe", "tail"]

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from yett.audit.tail import describe, tail
+from yett.audit.describe import describe
+from yett.audit.tail import tail
 from yett.audit.verify import verify
 from yett.cli import control
 from yett.cli.output import EXIT_NO, ConfigOption, JsonFlag, print_json, say, visible

@@ -247,7 +247,7 @@ def _show(command: str, output: str) -> None:
         console.print(Text(f"  {line}"))
 
 
-def _expect(held: bool, seen: str) -> None:  # noqa: FBT001 - reads like assert
+def _expect(held: bool, seen: str) -> None:
     if not held:
         console.print(Text(f"This step did not come out as told:\n{seen}", style="bold red"))
         raise typer.Exit(1)

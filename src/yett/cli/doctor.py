@@ -9,26 +9,27 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import typer
 
 from yett.action import digest_of
-from yett.audit.verify import verify
-from yett.builtin import listed_tools
 from yett.cli import control
 from yett.cli.output import EXIT_NO, ConfigOption, JsonFlag, print_lines, say, table
 from yett.config.load import Configuration
 from yett.errors import EnvironmentFault, ExecutionError, YettError
-from yett.joining import compile_rules, host_and_port, sandbox_settings
-from yett.sandbox.pool import DockerSandboxes
 from yett.sandbox.settings import SandboxSettings
-from yett.sandbox.verify import Control, verify_hardening
 from yett.shim import credential_path
 from yett.world import SystemEntropy
+
+if TYPE_CHECKING:
+    from yett.sandbox.verify import Control
 
 OK, WARN, WRONG = "ok", "warning", "WRONG"
 
@@ -89,6 +90,9 @@ def _files(known: Configuration) -> Iterator[Finding]:
 
 
 def _policy(known: Configuration) -> Iterator[Finding]:
+    from yett.builtin import listed_tools  # noqa: PLC0415 - see commands.py
+    from yett.joining import compile_rules  # noqa: PLC0415 - see commands.py
+
     try:
         compiled = compile_rules(known, listed_tools(known))
     except YettError as error:
@@ -105,6 +109,8 @@ def _policy(known: Configuration) -> Iterator[Finding]:
 
 
 def _log(known: Configuration) -> Iterator[Finding]:
+    from yett.audit.verify import verify  # noqa: PLC0415 - see commands.py
+
     folder = known.state / "audit"
     if not folder.exists():
         yield Finding(probe="log", verdict=WARN, seen="there is none yet")
@@ -132,6 +138,8 @@ def _gateway(known: Configuration) -> Iterator[Finding]:
 
 def _limits(known: Configuration) -> Iterator[Finding]:
     """What can't be closed from here, and what it costs."""
+    from yett.joining import host_and_port  # noqa: PLC0415 - see commands.py
+
     owner = known.state.stat().st_uid if known.state.exists() else os.getuid()
     if owner == os.getuid():
         yield Finding(
@@ -153,12 +161,14 @@ def _limits(known: Configuration) -> Iterator[Finding]:
 
 
 def _sandbox(known: Configuration) -> Iterator[Finding]:
+    from yett.joining import sandbox_settings  # noqa: PLC0415 - see commands.py
+
     shell = known.settings.tools.shell
     if shell is None:
         yield Finding(probe="sandbox", verdict=OK, seen="no shell and file tools are configured")
         return
     try:
-        controls = anyio.run(probe_sandbox, sandbox_settings(shell), digest_of(f"cli {known.state}")[:16])
+        controls = probe_sandbox(sandbox_settings(shell), digest_of(f"cli {known.state}")[:16])
     except (EnvironmentFault, ExecutionError) as error:
         yield Finding(probe="sandbox", verdict=WRONG, seen=str(error))
         return
@@ -170,15 +180,25 @@ def _sandbox(known: Configuration) -> Iterator[Finding]:
         )
 
 
-async def probe_sandbox(settings: SandboxSettings, instance: str) -> tuple[Control, ...]:
+def probe_sandbox(settings: SandboxSettings, instance: str) -> tuple[Control, ...]:
     """Start a container and look at every control from inside."""
-    run_dir = Path(f"/tmp/yett-{os.getpid()}")  # noqa: S108 - a short path for sockets; made 0700 by the pool
-    try:
-        async with (
-            DockerSandboxes(settings, instance=instance, run_dir=run_dir, entropy=SystemEntropy()) as pool,
-            pool.lease("probe") as box,
-        ):
-            return await verify_hardening(box, settings)
-    finally:
-        if run_dir.exists():
-            run_dir.rmdir()
+    with socket_folder() as run_dir:
+        return anyio.run(_probe, settings, instance, run_dir)
+
+
+async def _probe(settings: SandboxSettings, instance: str, run_dir: Path) -> tuple[Control, ...]:
+    from yett.sandbox.pool import DockerSandboxes  # noqa: PLC0415 - see commands.py
+    from yett.sandbox.verify import verify_hardening  # noqa: PLC0415 - see commands.py
+
+    async with (
+        DockerSandboxes(settings, instance=instance, run_dir=run_dir, entropy=SystemEntropy()) as pool,
+        pool.lease("probe") as box,
+    ):
+        return await verify_hardening(box, settings)
+
+
+@contextmanager
+def socket_folder() -> Iterator[Path]:
+    """A short private folder for the sockets of one command's containers."""
+    with tempfile.TemporaryDirectory(prefix="yett-", dir="/tmp") as folder:
+        yield Path(folder)

@@ -3,17 +3,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import sys
+import time
+from pathlib import Path
 from typing import Annotated
 
 import anyio
-import structlog
 import typer
 
 from yett.cli import control
 from yett.cli.output import ConfigOption, JsonFlag, print_json, say
-from yett.errors import BrokenRoom
+from yett.errors import BrokenRoom, EnvironmentFault
+
+STOP_DEADLINE = 30.0
 
 
 def gateway(
@@ -28,17 +32,37 @@ def gateway(
             say("No gateway runs on this state folder.")
             return
         control.ask(known, "stop")
-        say("The gateway stops.")
+        _until_released(known.state / "gateway.lock")
+        say("The gateway has stopped.")
         return
-    from yett.gateway import serve as serve_gateway  # noqa: PLC0415 - seconds of imports that other commands spare
+    from yett.gateway import serve as serve_gateway  # noqa: PLC0415 - see commands.py
 
     log_to_stderr()
     anyio.run(serve_gateway, known, backend_options={"use_uvloop": True})
 
 
+def _until_released(lock: Path) -> None:
+    """Wait until the gateway has let go of its state folder, so that the next one can start."""
+    deadline = time.monotonic() + STOP_DEADLINE
+    with lock.open("rb") as held:
+        while time.monotonic() < deadline:
+            try:
+                fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(0.02)
+            else:
+                return
+    raise EnvironmentFault(f"the gateway was told to stop and still runs after {STOP_DEADLINE:.0f} s")
+
+
 def log_to_stderr() -> None:
     """Logs are JSON lines on stderr; stdout belongs to MCP and to answers."""
+    import structlog  # noqa: PLC0415 - see commands.py
+
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
+    for chatty in ("mcp", "client", "sqlglot"):
+        # They log what upstreams and agents send; our own log says what matters without the content.
+        logging.getLogger(chatty).setLevel(logging.CRITICAL)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

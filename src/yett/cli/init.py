@@ -7,7 +7,6 @@ Without a container engine the file has no sandbox tools: they are absent, never
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Annotated
 
 import anyio
@@ -17,8 +16,6 @@ from yett.cli.output import ConfigOption, say
 from yett.cli.sandbox import cache_folder
 from yett.config.load import configuration_path, parse
 from yett.errors import ConfigurationError, EnvironmentFault
-from yett.sandbox.engine import Engine
-from yett.sandbox.images import build_tiny
 from yett.sandbox.settings import SandboxSettings
 
 HEAD = """\
@@ -32,7 +29,7 @@ agents:
 roles:
   developer: {{}}
 
-# No rule, no call. deny > ask > allow. Why a call is decided as it is: yett policy explain --as {agent} TOOL ARGS
+# No rule, no call. deny > ask > allow. Why a call is decided so: yett policy explain --as {agent} TOOL ARGS
 rules:
 """
 
@@ -70,7 +67,7 @@ tests:                                    # run at every load; a file whose test
 SANDBOX_TESTS = """\
   - {{ as: {agent}, call: file_read, args: {{ path: /workspace/notes.txt }}, expect: allow }}
   - {{ as: {agent}, call: file_read, args: {{ path: /workspace/../etc/passwd }}, expect: deny }}
-  - {{ as: {agent}, call: file_read, args: {{ path: /workspace/.env }}, expect: deny, rule: keep-credentials }}
+  - {{ as: {agent}, call: file_read, args: {{ path: /workspace/.env }}, expect: deny }}
 """
 
 HTTP_TESTS = """\
@@ -98,7 +95,7 @@ def init(
     if path.exists() and not force:
         raise ConfigurationError(f"{path} exists", advice="keep it, or write over it with --force")
     reason = anyio.run(sandbox_obstacle)
-    say("Container engine: " + ("answers; the sandbox image is there." if not reason else reason))
+    say(f"Container engine: {reason or 'answers; the sandbox image is there.'}")
     text = render(agent, sandbox=not reason, reason=reason, own_state=config is not None)
     parse(text, path)  # what this writes must load
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -135,6 +132,9 @@ def render(agent: str, *, sandbox: bool, reason: str, own_state: bool = False) -
 
 async def sandbox_obstacle() -> str:
     """Why shell and file tools can't be served here, in one sentence; empty when they can."""
+    from yett.sandbox.engine import Engine  # noqa: PLC0415 - see commands.py
+    from yett.sandbox.images import build_tiny  # noqa: PLC0415 - see commands.py
+
     engine = Engine(SandboxSettings())
     try:
         await build_tiny(engine, cache=cache_folder())

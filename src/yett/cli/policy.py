@@ -5,18 +5,16 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from yett.action import (
     Action,
     Effect,
-    JsonObject,
     Kind,
     Principal,
     ToolDefinition,
-    Transport,
 )
 from yett.cli import control
 from yett.cli.output import (
@@ -34,11 +32,12 @@ from yett.cli.output import (
 )
 from yett.config.load import Configuration
 from yett.errors import BadRequest
-from yett.builtin import listed_tools
-from yett.joining import compile_rules
-from yett.policy.self_tests import TestResult
 from yett.server.strict_json import parse_strict_object
 from yett.world import SystemClock
+
+if TYPE_CHECKING:
+    from yett.policy.compiled import CompiledPolicy
+    from yett.policy.self_tests import TestResult
 
 policy = typer.Typer(help="Rules and verdicts.", no_args_is_help=True)
 
@@ -61,9 +60,15 @@ def explain(
     Exit 0 allow, 1 deny, 4 ask.
     """
     known = control.configuration(config)
-    tools = listed_tools(known)
-    compiled = compile_rules(known, tools)
-    action = _action(known, tools, agent, tool, parse_strict_object(arguments.encode()), at, source)
+    compiled, tools = _compiled(known)
+    action = Action(
+        id="explain",
+        kind=Kind.TOOL,
+        tool=_definition(known, tools, tool),
+        arguments=parse_strict_object(arguments.encode()),
+        principal=_principal(known, agent, source),
+        received_at=_moment(at),
+    )
     found = compiled.explain(action)
     if as_json:
         print_json(json.loads(json.dumps(found, default=_plain)))
@@ -81,6 +86,15 @@ def explain(
     raise typer.Exit(EXITS[found.decision.effect])
 
 
+def _compiled(known: Configuration) -> tuple[CompiledPolicy, tuple[ToolDefinition, ...]]:
+    """The file's rules, and the tools that this gate serves itself."""
+    from yett.builtin import listed_tools  # noqa: PLC0415 - see commands.py
+    from yett.joining import compile_rules  # noqa: PLC0415 - see commands.py
+
+    tools = listed_tools(known)
+    return compile_rules(known, tools), tools
+
+
 def _plain(value: object) -> object:
     """Dataclasses and enums for JSON."""
     slots = getattr(value, "__dataclass_fields__", None)
@@ -91,53 +105,44 @@ def _plain(value: object) -> object:
     return str(value)
 
 
-def _action(
-    known: Configuration,
-    tools: tuple[ToolDefinition, ...],
-    agent: str,
-    tool: str,
-    arguments: JsonObject,
-    at: str | None,
-    source: str | None,
-) -> Action:
+def _principal(known: Configuration, agent: str, source: str | None) -> Principal:
     named = known.settings.agents.get(agent)
     if named is None:
         raise BadRequest(f"yett.yaml names no agent {agent!r}; it names {', '.join(known.settings.agents)}")
-    definition = next((d for d in tools if d.name == tool), None)
-    if definition is None:
-        upstream, separator, _ = tool.partition("__")
-        if not separator or upstream not in known.settings.upstreams:
-            raise BadRequest(f"there is no tool {tool!r}; there are {', '.join(d.name for d in tools)}")
-        definition = ToolDefinition(
-            name=tool, description="", input_schema={}, origin=upstream, target=f"upstream:{upstream}"
-        )
-    try:
-        when = datetime.fromisoformat(at).timestamp() if at else SystemClock().now()
-    except ValueError as error:
-        raise BadRequest(f"--at takes an RFC 3339 time, as 2026-11-22T16:00:00+01:00: {error}") from error
-    principal = Principal(
+    return Principal(
         agent=agent,
         id=f"spiffe://{known.settings.trust_domain}/agent/{agent}",
         roles=frozenset(named.roles),
-        attributes=dict(named.attributes),  # type: ignore[arg-type]
-        transport=Transport.INTERNAL,
+        user=named.user,
         source_ip=source,
     )
-    return Action(
-        id="explain",
-        kind=Kind.TOOL,
-        tool=definition,
-        arguments=arguments,
-        principal=principal,
-        received_at=when,
-    )
+
+
+def _definition(known: Configuration, tools: tuple[ToolDefinition, ...], name: str) -> ToolDefinition:
+    definition = next((tool for tool in tools if tool.name == name), None)
+    if definition is not None:
+        return definition
+    upstream, separator, _ = name.partition("__")
+    if separator and upstream in known.settings.upstreams:
+        # Only a running gateway knows an upstream's tools; the rules need no more than where it is.
+        return ToolDefinition(
+            name=name, description="", input_schema={}, origin=upstream, target=f"upstream:{upstream}"
+        )
+    raise BadRequest(f"there is no tool {name!r}; there are {', '.join(tool.name for tool in tools)}")
+
+
+def _moment(at: str | None) -> float:
+    try:
+        return datetime.fromisoformat(at).timestamp() if at else SystemClock().now()
+    except ValueError as error:
+        raise BadRequest(f"--at takes an RFC 3339 time, as 2026-11-22T16:00:00+01:00: {error}") from error
 
 
 @policy.command("test")
-def test(*, as_json: JsonFlag = False, config: ConfigOption = None) -> None:
+def run_tests(*, as_json: JsonFlag = False, config: ConfigOption = None) -> None:
     """Run the `tests:` of the file. Exit 1 when one fails."""
     known = control.configuration(config)
-    results = compile_rules(known, listed_tools(known)).run_tests()
+    results = _compiled(known)[0].run_tests()
     if as_json:
         print_lines(json.loads(json.dumps(result, default=_plain)) for result in results)
     else:
@@ -161,7 +166,7 @@ def _told(result: TestResult) -> str:
 def lint(*, as_json: JsonFlag = False, config: ConfigOption = None) -> None:
     """What in the rules is shadowed, too wide, or names what does not exist. Exit 1 on an error."""
     known = control.configuration(config)
-    findings = compile_rules(known, listed_tools(known)).lint()
+    findings = _compiled(known)[0].lint()
     if as_json:
         print_lines(json.loads(json.dumps(finding, default=_plain)) for finding in findings)
     else:
@@ -176,7 +181,7 @@ def lint(*, as_json: JsonFlag = False, config: ConfigOption = None) -> None:
 def apply(config: ConfigOption = None) -> None:
     """Put yett.yaml in force. Until then an edited file only makes things stricter."""
     known = control.configuration(config)
-    compiled = compile_rules(known, listed_tools(known))
+    compiled, _ = _compiled(known)
     failed = [result for result in compiled.run_tests() if not result.passed]
     errors = [finding for finding in compiled.lint() if finding.severity.value == "error"]
     for result in failed:

@@ -13,14 +13,10 @@ import typer
 
 from yett.action import digest_of
 from yett.cli import control
-from yett.cli.doctor import probe_sandbox
+from yett.cli.doctor import probe_sandbox, socket_folder
 from yett.cli.output import ConfigOption, JsonFlag, complain, print_json, say, table
 from yett.errors import ConfigurationError
-from yett.joining import sandbox_settings
 from yett.ports import Command
-from yett.sandbox.engine import Engine
-from yett.sandbox.images import build_tiny
-from yett.sandbox.pool import DockerSandboxes
 from yett.sandbox.settings import SandboxSettings
 from yett.world import SystemEntropy
 
@@ -46,6 +42,9 @@ def build(
 
 
 async def _build() -> tuple[str, bool]:
+    from yett.sandbox.engine import Engine  # noqa: PLC0415 - see commands.py
+    from yett.sandbox.images import build_tiny  # noqa: PLC0415 - see commands.py
+
     engine = Engine(SandboxSettings())
     try:
         return await build_tiny(engine, cache=cache_folder())
@@ -54,6 +53,8 @@ async def _build() -> tuple[str, bool]:
 
 
 def _settings(config: str | None) -> tuple[SandboxSettings, str]:
+    from yett.joining import sandbox_settings  # noqa: PLC0415 - see commands.py
+
     known = control.configuration(config)
     if known.settings.tools.shell is None:
         raise ConfigurationError("yett.yaml has no `tools.shell`", advice="yett init writes one")
@@ -67,17 +68,19 @@ def run(
 ) -> None:
     """Run a program in a fresh container with the configured limits; its exit code is this one's."""
     settings, instance = _settings(config)
-    raise typer.Exit(anyio.run(_run, settings, instance, tuple(argv)))
+    with socket_folder() as run_dir:
+        raise typer.Exit(anyio.run(_run, settings, instance, tuple(argv), run_dir))
 
 
-async def _run(settings: SandboxSettings, instance: str, argv: tuple[str, ...]) -> int:
-    run_dir = Path(f"/tmp/yett-{os.getpid()}")  # noqa: S108 - a short path for sockets; made 0700 by the pool
-    async with DockerSandboxes(settings, instance=instance, run_dir=run_dir, entropy=SystemEntropy()) as pool:
-        async with pool.lease("cli") as box:
-            ended = await box.run(
-                Command(argv=argv, timeout=settings.timeout, output_limit=settings.output_limit)
-            )
-    run_dir.rmdir()
+async def _run(settings: SandboxSettings, instance: str, argv: tuple[str, ...], run_dir: Path) -> int:
+    from yett.sandbox.pool import DockerSandboxes  # noqa: PLC0415 - see commands.py
+
+    command = Command(argv=argv, timeout=settings.timeout, output_limit=settings.output_limit)
+    async with (
+        DockerSandboxes(settings, instance=instance, run_dir=run_dir, entropy=SystemEntropy()) as pool,
+        pool.lease("cli") as box,
+    ):
+        ended = await box.run(command)
     sys.stdout.buffer.write(ended.stdout)
     sys.stderr.buffer.write(ended.stderr)
     if ended.timed_out:
@@ -90,7 +93,7 @@ async def _run(settings: SandboxSettings, instance: str, argv: tuple[str, ...]) 
 def status(*, as_json: JsonFlag = False, config: ConfigOption = None) -> None:
     """Start a container and read every control from inside. Exit 1 when one is not as it should be."""
     settings, instance = _settings(config)
-    checks = anyio.run(probe_sandbox, settings, instance)
+    checks = probe_sandbox(settings, instance)
     if as_json:
         print_json(
             [{"control": c.control, "expected": c.expected, "seen": c.seen, "ok": c.ok} for c in checks]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -16,6 +17,11 @@ from yett.cli.output import ConfigOption, say
 from yett.errors import BadRequest
 
 CLIENTS = ("openclaw", "claude-desktop", "claude-code", "cursor", "vscode")
+CLAUDE_CODE_TOOLS = (
+    *("Bash", "PowerShell", "Monitor", "Read", "Glob", "Grep", "LSP"),
+    *("Edit", "Write", "NotebookEdit", "WebFetch", "WebSearch", "Artifact"),
+)
+"""Its own tools that reach files, programs or the network (code.claude.com/docs/en/tools-reference)."""
 
 
 def setup(
@@ -56,11 +62,11 @@ def snippet(client: str, agent: str, configuration: Path) -> str:
                 {"mcpServers": {"yett": server}}
             )
         case "claude-code":
-            words = " ".join([command, *arguments])
+            words = shlex.join([command, *arguments])
             return (
                 f"Claude Code, in a shell:\nclaude mcp add yett -- {words}\n"
-                "and in .claude/settings.json:\n"
-                '{"permissions": {"deny": ["Bash", "Write", "Edit", "WebFetch"]}}'
+                "and in ~/.claude/settings.json (merge):\n"
+                + _json({"permissions": {"deny": list(CLAUDE_CODE_TOOLS)}})
             )
         case "cursor":
             return "Cursor, ~/.cursor/mcp.json (merge):\n" + _json({"mcpServers": {"yett": server}})

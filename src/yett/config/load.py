@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 import re
+import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,12 +63,29 @@ def load(path: Path) -> Configuration:
         ConfigurationError: missing, unreadable or wrong; the text names the line and the remedy.
     """
     try:
+        _refuse_open_to_others(path)
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise ConfigurationError(f"there is no {path}", advice="run: yett init") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"can't read {path}: {error}") from error
     return parse(text, path)
+
+
+def _refuse_open_to_others(path: Path) -> None:
+    """Law 7: whoever can write the file, or swap it in its folder, makes the rules.
+
+    Raises:
+        ConfigurationError: others than its owner can.
+    """
+    for place in (path, path.parent):
+        found = place.stat()
+        others = stat.S_IMODE(found.st_mode) & 0o022
+        sticky = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX
+        if (others and not sticky) or found.st_uid not in {0, os.geteuid()}:
+            raise ConfigurationError(
+                f"others than you can change {place}", advice=f"chown $USER {place}; chmod go-w {place}"
+            )
 
 
 def parse(text: str, path: Path) -> Configuration:
@@ -137,25 +156,33 @@ def _resolved(schema: dict[str, object], node: dict[str, object]) -> dict[str, o
 
 
 def _refuse_overlap(configuration: Configuration) -> None:
-    """Law 7: what the agent can write must not hold the gate's files, nor they it.
+    """Law 7: what an agent can reach must not hold the gate's files, nor they it.
 
     Raises:
-        ConfigurationError: a workspace and a file of the gate overlap.
+        ConfigurationError: a workspace, a database or an upstream's folder overlaps with them.
     """
-    shell = configuration.settings.tools.shell
-    if shell is None or shell.workspace is None:
-        return
-    workspace = shell.workspace.expanduser().resolve()
     guarded = {"the configuration": configuration.path, "the state": configuration.state}
-    for what, place in guarded.items():
-        real = place.resolve()
-        if real.is_relative_to(workspace) or workspace.is_relative_to(real):
-            raise ConfigurationError(
-                configuration.document.place(
-                    ("tools", "shell", "workspace"),
-                    f"{what} ({real}) and the workspace ({workspace}) overlap: an agent could reach the"
-                    " gate's own files",
-                ),
-                path=("tools", "shell", "workspace"),
-                advice="move the state or the workspace so that neither holds the other",
-            )
+    for path, reach in _reaches(configuration):
+        for what, place in guarded.items():
+            real = place.resolve()
+            if real.is_relative_to(reach) or reach.is_relative_to(real):
+                message = f"{what} ({real}) and {reach} overlap: an agent could reach the gate's own files"
+                raise ConfigurationError(
+                    configuration.document.place(path, message),
+                    path=path,
+                    advice="move one of them so that neither holds the other",
+                )
+
+
+def _reaches(configuration: Configuration) -> Iterator[tuple[tuple[str, ...], Path]]:
+    """What agents reach on this host, by where the file says so."""
+    settings, beside = configuration.settings, configuration.path.parent
+    shell, sql = settings.tools.shell, settings.tools.sql
+    if shell is not None and shell.workspace is not None:
+        yield ("tools", "shell", "workspace"), shell.workspace.expanduser().resolve()
+    for name, database in (sql.databases if sql else {}).items():
+        path = ("tools", "sql", "databases", name)
+        yield path, (beside / database.url.removeprefix("sqlite:///")).resolve()
+    for name, upstream in settings.upstreams.items():
+        if upstream.cwd is not None:
+            yield ("upstreams", name, "cwd"), upstream.cwd.expanduser().resolve()

@@ -13,10 +13,25 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from yett.config.units import seconds, size
+from yett.units import bytes_of, seconds_of
 
-Duration = Annotated[float, BeforeValidator(seconds)]
-Size = Annotated[int, BeforeValidator(size)]
+
+def _duration(written: object) -> float:
+    seconds = seconds_of(written)
+    if seconds is None:
+        raise ValueError("a duration looks like 250ms, 30s, 10m, 8h or 90d")
+    return seconds
+
+
+def _size(written: object) -> int:
+    size = bytes_of(written)
+    if size is None:
+        raise ValueError("a size looks like 64KiB, 512MiB or 1GB")
+    return size
+
+
+Duration = Annotated[float, BeforeValidator(_duration)]
+Size = Annotated[int, BeforeValidator(_size)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$")]
 Words = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)]
 
@@ -56,7 +71,10 @@ class Role(_Section):
 
 
 class Shell(_Section):
-    """`tools.shell`: the sandbox that shell and file tools run in."""
+    """`tools.shell`: the sandbox that shell and file tools run in.
+
+    `workspace` is a folder of this host that is mounted at /workspace, read-only.
+    """
 
     image: str = "yett/tiny"
     timeout: Duration = 60.0
@@ -69,7 +87,6 @@ class Shell(_Section):
     network: Literal["none"] = "none"
     output: Size = 1 << 20
     workspace: Path | None = None
-    workspace_mode: Literal["ro", "rw"] = "ro"
 
 
 class Database(_Section):

@@ -7,7 +7,7 @@ attacker's resolver has nothing to choose from. Called by `outbound`, after the 
 
 from __future__ import annotations
 
-import socket  # noqa: TID251 - constants for the resolver; egress is a room that owns sockets
+import socket
 from collections.abc import Awaitable, Callable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TypeAlias

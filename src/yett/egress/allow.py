@@ -16,8 +16,8 @@ import re2
 
 from yett.action import Principal
 from yett.egress.settings import METHODS, EgressRule
-from yett.egress.url import DEFAULT_PORTS, Url, parse_authority
 from yett.errors import ConfigurationError, EgressRefused
+from yett.url import DEFAULT_PORTS, Url, parse_authority
 
 
 class _Pattern(Protocol):

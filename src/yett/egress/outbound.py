@@ -14,7 +14,7 @@ import ssl
 from dataclasses import dataclass, field
 
 import anyio
-import httpx2  # noqa: TID251 - this is the room that owns the network
+import httpx2
 
 from yett.action import Principal
 from yett.egress.address import Address, Resolve, checked_addresses, resolve_with_system
@@ -22,9 +22,9 @@ from yett.egress.allow import AllowList, Entry
 from yett.egress.body import read_body
 from yett.egress.headers import Masking, incoming, outgoing
 from yett.egress.settings import METHODS, EgressCredential, EgressSettings, TlsVersion
-from yett.egress.url import DEFAULT_PORTS, Url, parse_authority, parse_url
 from yett.errors import ConfigurationError, EgressRefused, ExecutionError, ExecutionTimeout
 from yett.ports import HttpRequest, HttpResponse
+from yett.url import DEFAULT_PORTS, Url, parse_authority, parse_url
 
 _VERSIONS: dict[TlsVersion, ssl.TLSVersion] = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from yett.action import ApprovalTerms, JsonValue
 from yett.policy.complaint import Path, complaint, mapping, unknown_word, words
-from yett.policy.durations import seconds_of
+from yett.units import seconds_of
 
 _KEYS = frozenset({"approvers", "need", "expires", "not_requester"})
 _LATER = frozenset({"delay", "on_timeout"})

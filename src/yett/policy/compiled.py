@@ -88,7 +88,7 @@ class CompiledPolicy:
         if shard is None:
             return False
         outcome = shard.decide(agent_subject(principal.agent), _BestCase(self._rules))
-        return not outcome.denied and (outcome.allowed or outcome.asked)
+        return outcome.allowed or outcome.asked
 
     def explain(self, action: Action) -> Explanation:
         """The decision with every row that concerns the tool. For operators, never for agents."""

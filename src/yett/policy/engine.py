@@ -31,7 +31,7 @@ from yett.policy.rules import Rule, RuleKind
 _REQUEST = "sub, call"
 _POLICY = "sub, row, eft"
 _EFFECT = "some(where (p.eft == allow)) && !some(where (p.eft == deny))"
-_TOKENS = "r{0}_sub p{0}_sub r{0}_call p{0}_row"
+_NAMES = {each: (f"r{each}_sub", f"p{each}_sub", f"r{each}_call", f"p{each}_row") for each in ("", "2", "3")}
 _SETS = {RuleKind.ALLOW: "", RuleKind.DENY: "", RuleKind.ASK: "2", RuleKind.ESCALATE: "3"}
 
 
@@ -63,13 +63,13 @@ class _Matcher:
     __slots__ = ("_names", "g", "holds")
 
     def __init__(self, suffix: str, functions: Mapping[str, Callable[..., bool]]) -> None:
-        self._names = tuple(_TOKENS.format(suffix).split())
+        self._names = _NAMES[suffix]
         self.g, self.holds = functions["g"], functions["holds"]
 
     @staticmethod
     def text(suffix: str) -> str:
         """The expression that this stands for, as it is in the model."""
-        return "g({}, {}) && holds({}, {})".format(*_TOKENS.format(suffix).split())
+        return "g({}, {}) && holds({}, {})".format(*_NAMES[suffix])
 
     def eval(self, values: Mapping[str, object]) -> bool:
         """Whether one row matches; `values` are the request's and the row's."""

@@ -65,12 +65,17 @@ def _of_one(rule: Rule, source: PolicySource, agents: frozenset[str]) -> Iterato
     yield from _attributes(rule, source, agents)
     yield from _foreign_facts(rule)
     if source.tools is not None:
-        yield from _tools(rule, source.tools)
+        yield from _tools(rule, source, source.tools)
 
 
-def _tools(rule: Rule, tools: tuple[ToolDefinition, ...]) -> Iterator[LintFinding]:
+def _tools(rule: Rule, source: PolicySource, tools: tuple[ToolDefinition, ...]) -> Iterator[LintFinding]:
     for pattern in rule.tools:
-        if not any(pattern.covers(tool) for tool in tools):
+        if any(pattern.covers(tool) for tool in tools):
+            continue
+        if upstream := source.unheard(pattern.text):
+            what = f"{upstream} has not said what it serves, so {pattern.text!r} could not be checked."
+            yield _warning("unknown-tool", rule, what)
+        else:
             yield _error("unknown-tool", rule, f"No tool is named {pattern.text!r}.")
     covered = [tool for tool in tools if rule.covers(tool)]
     for condition in rule.conditions:

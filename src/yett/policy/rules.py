@@ -28,7 +28,7 @@ class RuleKind(StrEnum):
     @property
     def restricts(self) -> bool:
         """Whether it takes away: deny and escalate. The others open."""
-        return self in {RuleKind.DENY, RuleKind.ESCALATE}
+        return self is RuleKind.DENY or self is RuleKind.ESCALATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +54,11 @@ class Rule:
         """All conditions together; false wins over unknown. True when there are none."""
         result = Truth.TRUE
         for condition in self.conditions:
-            result = min(result, condition.truth(view))
-            if result is Truth.FALSE:
-                return result
+            truth = condition.truth(view)
+            if truth is Truth.FALSE:
+                return truth
+            if truth is Truth.UNKNOWN:
+                result = truth
         return result
 
     def matches(self, view: CallView) -> bool:

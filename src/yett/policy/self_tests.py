@@ -120,8 +120,9 @@ def _test(index: int, written: JsonObject, source: PolicySource, rules: frozense
     if agent not in source.agents:
         raise unknown_word("agent", agent, source.agents, (*path, "as"))
     tool = _text(block, "call", path)
-    if source.tools is not None and tool not in {each.name for each in source.tools}:
-        raise unknown_word("tool", tool, [each.name for each in source.tools], (*path, "call"))
+    known = source.tools is None or any(each.name == tool for each in source.tools)
+    if not known and source.unheard(tool) is None:
+        raise unknown_word("tool", tool, [each.name for each in source.tools or ()], (*path, "call"))
     expect = _text(block, "expect", path)
     if expect not in _EFFECTS:
         raise unknown_word("verdict", expect, _EFFECTS, (*path, "expect"))

@@ -33,6 +33,7 @@ class PolicySource:
         approvers: the names of known people and groups.
         tools: the tools there are, for `lint` and the tests; None while they are unknown.
         people: person to groups. Lets `lint` count who can meet an approval; None when unknown.
+        upstreams: the names of the configured upstreams. One without a tool in `tools` has not been heard yet.
         expires: seconds that a question stands whose rule does not say.
     """
 
@@ -43,4 +44,12 @@ class PolicySource:
     approvers: frozenset[str] = frozenset()
     tools: tuple[ToolDefinition, ...] | None = None
     people: Mapping[str, frozenset[str]] | None = None
+    upstreams: frozenset[str] = frozenset()
     expires: float = 600.0
+
+    def unheard(self, tool: str) -> str | None:
+        """The upstream of this tool or pattern, if that one has not said what it serves."""
+        origin, separator, _ = tool.partition("__")
+        if not separator or origin not in self.upstreams:
+            return None
+        return None if any(each.origin == origin for each in self.tools or ()) else origin

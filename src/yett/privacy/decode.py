@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Encoded text inside a text: base64, base64url, hexadecimal and percent escapes. Bounded and pure.
+"""Encoded text inside a text: base64, base64url, hexadecimal, percent, JSON and HTML escapes. Pure.
 
 A run that decodes to readable text is looked at too; what is found in it stands for the whole run.
 """
@@ -11,12 +11,15 @@ import binascii
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote
 
 import re2
 
 _RUN = re2.compile(r"(?:[A-Za-z0-9+/]{16,}|[A-Za-z0-9_\-]{16,})={0,2}")
 _PERCENT = re2.compile(r"[^\s\"'<>]*%[0-9A-Fa-f]{2}[^\s\"'<>]*")
+_ESCAPE = r"\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|&#[0-9]{2,5};|&#[xX][0-9A-Fa-f]{2,4};"
+_ESCAPED = re2.compile(rf"[^\s\"'<>]*(?:{_ESCAPE})[^\s\"'<>]*")
+_ONE_ESCAPE = re.compile(_ESCAPE)
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2})+")
 
 
@@ -35,9 +38,11 @@ def encoded_runs(text: str) -> Iterator[Encoded]:
     if "%" in text:
         for match in _PERCENT.finditer(data):
             start, end = match.span()
-            decoded = _readable(unquote_to_bytes(data[start:end]))
-            if decoded is not None:
-                yield Encoded(start, end, decoded)
+            yield Encoded(start, end, unquote(text[start:end]))
+    if "\\" in text or "&#" in text:
+        for match in _ESCAPED.finditer(data):
+            start, end = match.span()
+            yield Encoded(start, end, _ONE_ESCAPE.sub(_unescaped, text[start:end]))
     for match in _RUN.finditer(data):
         start, end = match.span()
         run = text[start:end]
@@ -45,6 +50,13 @@ def encoded_runs(text: str) -> Iterator[Encoded]:
             decoded = _readable(raw)
             if decoded is not None:
                 yield Encoded(start, end, decoded)
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    body = escape[0].strip("\\&#;")
+    if escape[0].startswith("&") and body.isdigit():
+        return chr(int(body))
+    return chr(int(body[1:], 16))
 
 
 def _decodings(run: str) -> Iterator[bytes]:

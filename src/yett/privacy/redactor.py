@@ -72,9 +72,8 @@ class Redactor:
     def outbound(self, action: Action, *, resumed: bool) -> RedactedArguments:
         """What may leave towards the action's destination. Over a limit: a blocking `LIMIT` finding."""
         writes = action.name in self._settings.writing_tools and not resumed
-        look_at = self._look(
-            self._settings.outbound_for(_names(action)), markers=self._markers if writes else None
-        )
+        actions = self._settings.outbound_for(action.tool.target, _names(action))
+        look_at = self._look(actions, markers=self._markers if writes else None)
         try:
             arguments = look_at.object(action.arguments, "")
         except OverLimitError:

@@ -122,30 +122,38 @@ class PrivacySettings:
                     f"privacy.{item.name} must be 1 or more", path=("privacy", item.name)
                 )
 
-    def outbound_for(self, names: tuple[str, ...]) -> Actions:
-        """What to do on the way to a destination known by these names, the most telling name first."""
-        base = SANDBOX_OUTBOUND if SANDBOX in names else self.outbound
-        found = next((self.destinations[name] for name in names if name in self.destinations), None)
+    def outbound_for(self, target: str, names: tuple[str, ...]) -> Actions:
+        """What to do on the way to a tool's target known by these names, the most telling name first."""
+        base = SANDBOX_OUTBOUND if target == SANDBOX else self.outbound
+        found = self._destination(names)
         return {**base, **found.outbound} if found else base
 
     def inbound_for(self, names: tuple[str, ...]) -> Actions:
         """What to do with what comes back from a destination."""
-        found = next((self.destinations[name] for name in names if name in self.destinations), None)
+        found = self._destination(names)
         return {**self.inbound, **found.inbound} if found else self.inbound
+
+    def _destination(self, names: tuple[str, ...]) -> DestinationSettings | None:
+        return next((self.destinations[name] for name in names if name in self.destinations), None)
 
     def acted_on(self) -> frozenset[str]:
         """Every entity that some map masks or blocks."""
-        maps = [self.outbound, self.inbound]
-        maps += [part for place in self.destinations.values() for part in (place.outbound, place.inbound)]
+        maps = self._maps()
         return frozenset(
             entity for part in maps for entity, action in part.items() if action is not FindingAction.ALLOW
         )
 
     def named(self) -> frozenset[str]:
         """Every entity that some map names."""
-        maps = [self.outbound, self.inbound]
-        maps += [part for place in self.destinations.values() for part in (place.outbound, place.inbound)]
-        return frozenset(entity for part in maps for entity in part)
+        return frozenset(entity for part in self._maps() for entity in part)
+
+    def _maps(self) -> list[Actions]:
+        places = self.destinations.values()
+        return [
+            self.outbound,
+            self.inbound,
+            *(part for place in places for part in (place.outbound, place.inbound)),
+        ]
 
 
 __all__ = [

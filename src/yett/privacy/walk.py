@@ -70,7 +70,7 @@ class Walker:
             self._count(name)
             put, shown = self.on_name(name, place)
             step = shown.replace("~", "~0").replace("/", "~1")
-            result[_unused(put, result)] = self.rewrite(item, f"{place}/{step}", name, depth + 1)
+            result[_unused(put, result)] = self.rewrite(item, f"{place}/{step}", put, depth + 1)
         return result
 
     def _text(self, text: str, place: str, key: str, depth: int) -> str:
@@ -79,7 +79,7 @@ class Walker:
         if inner is None:
             return self.on_text(text, key, place)
         seen = self.rewrite(inner, place, key, depth + 1)
-        return text if seen == inner else json.dumps(seen, ensure_ascii=False, allow_nan=False)
+        return text if seen == inner else json.dumps(seen, allow_nan=False)
 
     def _count(self, text: str) -> None:
         self._bytes += len(text)

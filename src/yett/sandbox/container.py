@@ -127,7 +127,9 @@ class Container:
                     labels=labels,
                     private_cgroup_namespace=facts.knows_cgroup_namespaces,
                 )
-                await engine.create(name, config)
+                with anyio.CancelScope(shield=True):
+                    # Given up half-way it could still make the container, after we had removed nothing.
+                    await engine.create(name, config)
                 await engine.start(name)
                 with anyio.fail_after(settings.start_deadline):
                     line = Line(await listener.accept())
@@ -140,7 +142,6 @@ class Container:
                 raise
         except BaseException as fault:
             with anyio.CancelScope(shield=True):
-                # Even a create that was given up may have made it.
                 with contextlib.suppress(SandboxUnavailable):
                     await engine.remove(name)
             shutil.rmtree(folder, ignore_errors=True)

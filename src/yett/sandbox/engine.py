@@ -10,15 +10,16 @@ they go down the container's own socket. `container.py`, `pool.py` and `images.p
 from __future__ import annotations
 
 import math
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
-import docker  # noqa: TID251  (this is the room)
+import docker
 import requests
-from docker.errors import APIError, DockerException, NotFound  # noqa: TID251
+from docker.errors import APIError, DockerException, NotFound
 
 from yett.action import JsonObject
 from yett.errors import SandboxUnavailable
@@ -144,6 +145,7 @@ class Engine:
             self._workers = anyio.CapacityLimiter(_WORKERS)
 
         def work() -> T:
+            self._knock()
             if self._client is None:
                 self._client = docker.APIClient(
                     base_url=self._settings.engine,
@@ -165,6 +167,14 @@ class Engine:
             raise SandboxUnavailable(
                 f"{what}: no container engine answers ({fault})", advice=_ADVICE
             ) from fault
+
+    def _knock(self) -> None:
+        """See that somebody listens; the SDK leaves its socket to the garbage collector when nobody does."""
+        scheme, _, path = self._settings.engine.partition("://")
+        if scheme == "unix":
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.settimeout(self._settings.engine_deadline)
+                probe.connect(path)
 
     def _trip(self) -> None:
         self._refuse_until = anyio.current_time() + self._settings.breaker_pause

@@ -15,6 +15,7 @@ from yett.sandbox.settings import SandboxSettings
 UID = 65534
 RUNNER = "/yett-runner"
 SOCKET = "/run/yett.sock"
+WORKSPACE = "/workspace"
 SECRET_VARIABLE = "YETT_HELLO"  # noqa: S105  (the name, not the secret)
 
 _CPU_PERIOD = 100_000
@@ -62,7 +63,10 @@ def container_config(
             _ulimit("core", 0),
             _ulimit("fsize", settings.file_size),
         ],
-        "Mounts": [{"Type": "bind", "Source": socket, "Target": SOCKET, "ReadOnly": True}],
+        "Mounts": [
+            _bound(socket, SOCKET),
+            *_workspace(settings.workspace),
+        ],
         "Runtime": settings.runtime,
         "RestartPolicy": {"Name": "no"},
         "AutoRemove": True,  # whatever ends PID 1, the engine clears away what is left
@@ -88,10 +92,22 @@ def _file_systems(settings: SandboxSettings) -> dict[str, JsonValue]:
     # nr_inodes: without it a tmpfs holds millions of empty files.
     owner = f"uid={UID},gid={UID}"
     inodes = f"nr_inodes={settings.inodes}"
-    return {
-        "/workspace": f"rw,nosuid,nodev,exec,size={settings.work_size},{inodes},{owner},mode=0700",
+    made: dict[str, JsonValue] = {
         "/tmp": f"rw,nosuid,nodev,noexec,size={settings.tmp_size},{inodes},{owner},mode=1777",  # noqa: S108
     }
+    if not settings.workspace:
+        made[WORKSPACE] = f"rw,nosuid,nodev,exec,size={settings.work_size},{inodes},{owner},mode=0700"
+    return made
+
+
+def _bound(source: str, target: str) -> JsonObject:
+    """A path of the host inside the container, read-only; a missing source is an error, never made."""
+    return {"Type": "bind", "Source": source, "Target": target, "ReadOnly": True}
+
+
+def _workspace(folder: str) -> list[JsonValue]:
+    # Not recursive: older engines leave file systems that are mounted below it writable.
+    return [{**_bound(folder, WORKSPACE), "BindOptions": {"NonRecursive": True}}] if folder else []
 
 
 def _ulimit(name: str, value: int) -> dict[str, JsonValue]:

@@ -11,7 +11,7 @@ import hashlib
 import io
 import json
 import shutil
-import subprocess  # noqa: TID251  (compiles the runner)
+import subprocess
 import tarfile
 from pathlib import Path
 

@@ -6,7 +6,7 @@ It sets no deadlines; `container.py`, its only caller, does.
 
 from __future__ import annotations
 
-import socket  # noqa: TID251  (this is the room's socket)
+import socket
 import struct
 from collections import deque
 from dataclasses import dataclass

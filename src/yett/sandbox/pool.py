@@ -33,6 +33,8 @@ RUN_LABEL = "yett.run"
 
 _SOCKET_PATH_LIMIT = 107 - len("/12345678901234567890123456/s")
 _RETRY = 5.0
+_REMEMBER = 60.0
+"""How long a container that an engine may make late is looked for, in seconds."""
 
 
 @dataclass(slots=True)
@@ -42,6 +44,7 @@ class _Seat:
     free: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(1, max_value=1))
     container: Container | None = None
     waiting: int = 0
+    ended: bool = False
     used_at: float = 0.0
 
     @property
@@ -82,7 +85,7 @@ class DockerSandboxes:
         self._spares: list[Container] = []
         self._making = 0
         self._alive = 0
-        self._doomed: set[str] = set()
+        self._doomed: dict[str, float] = {}
         self._closed = False
         self._tasks: TaskGroup | None = None
         self._stack = AsyncExitStack()
@@ -117,18 +120,20 @@ class DockerSandboxes:
         seat = self._seats.setdefault(session, _Seat())
         await self._sit(seat)
         try:
+            _check_not_ended(seat)
             container = seat.container
             if container is None or not container.usable:
                 container = seat.container = await self._obtain()
             orderly = False
             try:
+                _check_not_ended(seat)
                 yield container
                 orderly = True
             except ExecutionError:
                 orderly = True
                 raise
             finally:
-                if not orderly or not container.usable or self._once or self._closed:
+                if not orderly or not container.usable or self._once or self._closed or seat.ended:
                     seat.container = None
                     await self._bury(container)
         finally:
@@ -140,7 +145,10 @@ class DockerSandboxes:
     async def end(self, session: str) -> None:
         """Destroy the session's container, also under a running call, which then fails."""
         seat = self._seats.pop(session, None)
-        if seat is not None and seat.container is not None:
+        if seat is None:
+            return
+        seat.ended = True  # for the calls that wait for it or make its container just now
+        if seat.container is not None:
             container, seat.container = seat.container, None
             await self._bury(container)
 
@@ -223,7 +231,7 @@ class DockerSandboxes:
             )
         except BaseException:
             self._alive -= 1
-            self._doomed.add(name)  # an abandoned call of the engine may still make it
+            self._doom(name)  # an engine that hung may still make it
             raise
         finally:
             self._making -= 1
@@ -236,7 +244,7 @@ class DockerSandboxes:
         if await container.destroy():
             self._alive -= 1
             if not container.removed:
-                self._doomed.add(container.name)
+                self._doom(container.name)
 
     def _refill(self) -> None:
         if self._tasks is not None and not self._closed:
@@ -267,12 +275,22 @@ class DockerSandboxes:
                 if not seat.taken and not seat.waiting and seat.used_at < before:
                     await self.end(session)
             await self._bury_doomed()
+            self._refill()
 
     async def _bury_doomed(self) -> None:
-        for name in tuple(self._doomed):
+        for name, until in tuple(self._doomed.items()):
             with suppress(SandboxUnavailable):
                 await self.engine.remove(name)
-                self._doomed.discard(name)
+                if anyio.current_time() >= until:
+                    self._doomed.pop(name, None)
+
+    def _doom(self, name: str) -> None:
+        self._doomed[name] = anyio.current_time() + _REMEMBER
+
+
+def _check_not_ended(seat: _Seat) -> None:
+    if seat.ended:
+        raise ExecutionError("The session has ended; nothing was run.")
 
 
 def _busy(what: str) -> ExecutionError:

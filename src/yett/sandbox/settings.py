@@ -63,6 +63,7 @@ class SandboxSettings:
         engine: where the Docker Engine API listens.
         image: an image with `/yett-runner` in it.
         runtime: an OCI runtime the engine knows (`runc`, `runsc`).
+        workspace: a folder of the host at /workspace, read-only; without one it is empty and writable.
         lifetime: `session` keeps the container between the calls of a session; `call` never uses one twice.
         timeout: the longest a command may run; a longer wish is lowered to this.
         after_timeout: `destroy` throws the container away with its files; `keep` keeps it when its runner
@@ -87,6 +88,7 @@ class SandboxSettings:
     engine: str = "unix:///var/run/docker.sock"
     image: str = "yett/tiny:latest"
     runtime: str = "runc"
+    workspace: str = ""
     lifetime: Literal["session", "call"] = "session"
     timeout: float = 60.0
     after_timeout: Literal["destroy", "keep"] = "destroy"
@@ -136,5 +138,7 @@ class SandboxSettings:
             raise ConfigurationError(
                 "request_limit and file_limit must stay under 32 MiB", path=("request_limit",)
             )
+        if self.workspace and not self.workspace.startswith("/"):
+            raise ConfigurationError("sandbox workspace must be an absolute path", path=("workspace",))
         if self.memory < 6 * MIB:
             raise ConfigurationError("the engine takes no memory limit under 6 MiB", path=("memory",))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from yett.errors import ExecutionError
 from yett.ports import Command, Sandbox
-from yett.sandbox.hardening import SECRET_VARIABLE, UID
+from yett.sandbox.hardening import SECRET_VARIABLE, UID, WORKSPACE
 from yett.sandbox.settings import SandboxSettings
 
 _FILES = {
@@ -88,7 +88,7 @@ def inspect(seen: Mapping[str, str], settings: SandboxSettings) -> tuple[Control
         _control("core files", "0", _limit(seen["limits"], "Max core file size")),
         _control("file size", str(settings.file_size), _limit(seen["limits"], "Max file size")),
         _mount(mounts, "/", ("ro",)),
-        _mount(mounts, "/workspace", ("nosuid", "nodev", *work)),
+        _mount(mounts, WORKSPACE, ("ro",) if settings.workspace else ("nosuid", "nodev", *work)),
         _mount(mounts, "/tmp", (*closed, *temporary)),  # noqa: S108  (the container's)
         _mount(mounts, "/dev/shm", (*closed, shared)),  # noqa: S108  (the container's)
         _mount(mounts, "/proc/sys", ("ro",)),

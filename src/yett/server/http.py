@@ -10,9 +10,9 @@ message asks for.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+import socket
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -25,33 +25,32 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 
 from yett.action import Arrival, Secret, Transport
-from yett.errors import BadRequest, Unauthenticated
+from yett.errors import BadRequest, EnvironmentFault, Unauthenticated
 from yett.ports import Gate, Identify
+from yett.server.asgi import Message, Receive, Scope, Send
+from yett.server.direct import DirectCalls
 from yett.server.mcp_server import ARRIVAL, RECORDED
+from yett.server.settings import HttpSettings
 from yett.server.strict_json import MessageTooLarge, parse_strict_object
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 PATH = "/mcp"
 _PARSE_ERROR = -32700
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpSettings:
-    """Limits of the HTTP edge. `hosts` are the names a client may use, each `name` or `name:port`.
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket.
 
-    `body` is how many seconds a client may take to send a message.
+    Raises:
+        EnvironmentFault: the address is taken or not ours.
     """
-
-    hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
-    max_body: int = 4 << 20
-    max_depth: int = 64
-    max_sessions: int = 1000
-    session_idle: float = 1800.0
-    body: float = 30.0
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=512)
+    except OSError as error:
+        raise EnvironmentFault(
+            f"can't listen on {host}:{port}: {error.strerror}",
+            advice="change `listen.http`, or set it to null",
+        ) from error
 
 
 class HttpEdge:
@@ -74,6 +73,7 @@ class HttpEdge:
             session_idle_timeout=settings.session_idle,
         )
         self._transport = AuthContextMiddleware(self._manager.handle_request)
+        self._direct = DirectCalls(self._manager, gate, settings.session_idle)
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
@@ -101,22 +101,24 @@ class HttpEdge:
         scope[ARRIVAL] = arrival
         recorded = self._recorded(scope, send, arrival)
         if scope["method"] != "POST":
+            if scope["method"] == "DELETE":
+                self._direct.close(scope)
             await self._transport(scope, receive, recorded)
             return
         try:
             with anyio.fail_after(self._settings.body):
                 body = await self._body(receive)
-            parse_strict_object(body, self._settings.max_depth)
-        except TimeoutError:
-            await self._gate.refuse(arrival, BadRequest.rule, "the message did not come in time")
-            await _answer(send, 408, _rpc_error("the message did not come in time"))
+            message = parse_strict_object(body, self._settings.max_depth)
+        except (BadRequest, TimeoutError) as error:
+            fault = error if isinstance(error, BadRequest) else BadRequest("the message did not come in time")
+            await self._gate.refuse(arrival, fault.rule, fault.public())
+            status = 413 if isinstance(error, MessageTooLarge) else 400 if fault is error else 408
+            await _answer(send, status, _rpc_error(fault.public()))
             return
-        except BadRequest as error:
-            await self._gate.refuse(arrival, error.rule, error.public())
-            status = 413 if isinstance(error, MessageTooLarge) else 400
-            await _answer(send, status, _rpc_error(error.public()))
+        if await self._direct.serve(scope, message, arrival, receive, send):
             return
-        await self._transport(scope, _replay(body, receive), recorded)
+        watched = self._direct.watch_opening(message, recorded)
+        await self._transport(scope, _replay(body, receive), watched)
 
     def _recorded(self, scope: Scope, send: Send, arrival: Arrival) -> Send:
         """What the SDK's transport refuses (Host, Origin, content type, session) is recorded first."""

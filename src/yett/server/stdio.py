@@ -9,7 +9,6 @@ answered with an error and closed. Every later line is strictly parsed and carri
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 import anyio
 import mcp.types as t
@@ -23,20 +22,11 @@ from yett.errors import BadRequest, CallerError, Unauthenticated
 from yett.ports import Gate, Identify
 from yett.server.lines import LineReader
 from yett.server.mcp_server import McpServer
+from yett.server.settings import StdioSettings
 from yett.server.strict_json import MessageTooLarge, parse_strict_object
 
 HELLO_VERSION = 1
 _PARSE_ERROR = -32700
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StdioSettings:
-    """Limits of a shim's connection: bytes of a line, JSON levels, seconds until the hello and for a send."""
-
-    max_line: int = 4 << 20
-    max_depth: int = 64
-    hello: float = 10.0
-    send: float = 5.0
 
 
 class StdioEdge:

@@ -25,9 +25,10 @@ ENTRY_LIMIT = 2000
 
 _PATH: JsonObject = {
     "type": "string",
-    "minLength": 1,
-    "description": "Absolute, or relative to /workspace.",
+    "pattern": "^/",
+    "description": "Absolute, as /workspace/notes.txt.",
 }
+"""Absolute, because rules judge paths, and a relative one means nothing without a folder to stand in."""
 
 
 class FileRead:
@@ -137,10 +138,7 @@ class FileList:
             "List a folder of this session's sandbox: one entry a line with kind, permissions, size in bytes "
             "and path. Symbolic links are shown and not followed.",
             {
-                "path": {
-                    **_PATH,
-                    "description": "Absolute, or relative to /workspace, which is the default.",
-                },
+                "path": _PATH,
                 "depth": {
                     "type": "integer",
                     "minimum": 1,
@@ -148,7 +146,7 @@ class FileList:
                     "description": f"How many levels to go down. Default 1, at most {DEPTH_LIMIT}.",
                 },
             },
-            required=[],
+            required=["path"],
             read_only=True,
         )
 

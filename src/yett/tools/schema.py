@@ -21,6 +21,7 @@ from referencing.exceptions import Unresolvable
 from yett.action import JsonObject
 
 _CACHE_LIMIT = 4096
+_FORMS = frozenset({"anyOf", "oneOf", "allOf", "not", "if"})
 
 
 class SchemaCheck:
@@ -59,18 +60,25 @@ def _sentence(error: ValidationError) -> str:
     subject = f"`{place.lstrip('.')[:128]}`" if place else "The arguments"
     wanted: Any = error.validator_value
     schema: Any = error.schema
-    match error.validator:
-        case "required" if isinstance(error.instance, dict):
-            missing = ", ".join(f"`{name}`" for name in wanted if name not in error.instance)
-            return f"{subject} must have {missing}."
-        case "additionalProperties":
-            known = ", ".join(f"`{name}`" for name in sorted(schema.get("properties", {})))
-            return f"{subject} may have only {known or 'no keys'}."
-        case "type":
-            return f"{subject} must be of type {wanted if isinstance(wanted, str) else ' or '.join(wanted)}."
-        case "enum":
-            return f"{subject} must be one of {', '.join(map(repr, wanted))[:512]}."
-        case "anyOf" | "oneOf" | "allOf" | "not" | "if":
-            return f"{subject} fits none of the forms that the schema allows ({error.validator})."
-        case _:
-            return f"{subject} does not fit the schema's {error.validator}: {str(wanted)[:128]}."
+    return f"{subject} {_misfit(error, wanted, schema)}"
+
+
+def _misfit(error: ValidationError, wanted: Any, schema: Any) -> str:
+    kind = error.validator
+    if kind == "required" and isinstance(error.instance, dict):
+        return f"must have {', '.join(f'`{name}`' for name in wanted if name not in error.instance)}."
+    if kind == "additionalProperties":
+        known = ", ".join(f"`{name}`" for name in sorted(schema.get("properties", {})))
+        return f"may have only {known or 'no keys'}."
+    if kind in _FORMS:
+        return f"fits none of the forms that the schema allows ({kind})."
+    told = {
+        "type": f"must be of type {' or '.join(map(str, _list(wanted)))}.",
+        "pattern": f"must look like {wanted!r} (a regular expression)."[:256],
+        "enum": f"must be one of {', '.join(map(repr, _list(wanted)))}."[:512],
+    }
+    return told.get(str(kind), f"does not fit the schema's {kind}: {str(wanted)[:128]}.")
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

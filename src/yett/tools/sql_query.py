@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import base64
 import json
-import sqlite3  # noqa: TID251 - this is the tool that reads databases
+import sqlite3
 import threading
 import time
 from collections.abc import Mapping

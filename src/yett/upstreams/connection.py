@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
-import httpx2  # noqa: TID251 - its errors come through the SDK
+import httpx2
 import mcp.types as mcp_types
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
@@ -25,9 +25,9 @@ from pydantic import BaseModel, ConfigDict
 
 from yett.action import Authorized, JsonObject, ToolDefinition, ToolResult
 from yett.errors import ExecutionTimeout, UpstreamError
-from yett.upstreams.definition import definition_of
 from yett.upstreams.http import http_client
 from yett.upstreams.names import visible
+from yett.upstreams.pinned import PinnedTools
 from yett.upstreams.result import result_of
 from yett.upstreams.settings import UpstreamLimits, UpstreamSpec
 from yett.upstreams.stdio import stdio_transport
@@ -77,10 +77,7 @@ class Connection:
         self._limits = limits
         self._on_change = on_change
         self._client: Client | None = None
-        self._served: dict[str, ToolDefinition] = {}
-        self._originals: dict[str, str] = {}
-        self._first: dict[str, str] = {}
-        self._withheld: frozenset[str] = frozenset()
+        self._tools = PinnedTools(spec, limits)
         self._wake = anyio.Event()
         self._broken = anyio.Event()
         self._changed = anyio.Event()
@@ -91,7 +88,7 @@ class Connection:
     @property
     def tools(self) -> tuple[ToolDefinition, ...]:
         """What is served, also during an outage."""
-        return tuple(self._served.values())
+        return self._tools.served
 
     @property
     def connected(self) -> bool:
@@ -100,7 +97,7 @@ class Connection:
 
     def knows(self, name: str) -> bool:
         """Whether a tool of that name is or was served from here."""
-        return name in self._first
+        return self._tools.knows(name)
 
     async def serve(self) -> None:
         """Connect, stay connected, connect again. Runs until it is cancelled."""
@@ -122,9 +119,8 @@ class Connection:
     async def _connect_and_stay(self) -> float:
         """One connection, from start to end. Returns for how many seconds it worked."""
         self._broken, self._changed, self._suspect = anyio.Event(), anyio.Event(), anyio.Event()
-        deadline = anyio.current_time() + self._limits.connect_timeout
         since = math.inf
-        with anyio.CancelScope(deadline=deadline) as scope:
+        with anyio.move_on_after(self._limits.connect_timeout) as scope:
             async with self._open() as client:
                 self._adopt(await self._list(client))
                 scope.deadline = math.inf
@@ -136,7 +132,7 @@ class Connection:
                 finally:
                     self._client = None
                     scope.deadline = anyio.current_time() + 4 * self._limits.stop_timeout
-        if scope.deadline > deadline:
+        if since < math.inf:
             self.problems = (*self.problems, "the connection was lost; a new one is being made")
             return anyio.current_time() - since
         raise UpstreamError(f"it did not connect and list its tools in {self._limits.connect_timeout:g} s")
@@ -233,28 +229,8 @@ class Connection:
         raise UpstreamError(f"its list of tools has more than {self._limits.pages} pages")
 
     def _adopt(self, listed: list[JsonObject]) -> bool:
-        """Take a new list of tools; returns whether what is served changed."""
-        served: dict[str, ToolDefinition] = {}
-        originals: dict[str, str] = {}
-        problems: list[str] = []
-        withheld: set[str] = set()
-        for tool in listed:
-            try:
-                definition = definition_of(tool, self.spec, self._limits)
-            except UpstreamError as error:
-                problems.append(str(error))
-                continue
-            if definition.name in originals:
-                raise UpstreamError(f"it lists {definition.name} twice")
-            originals[definition.name] = str(tool["name"])
-            if self._first.setdefault(definition.name, definition.digest) == definition.digest:
-                served[definition.name] = definition
-            else:
-                withheld.add(definition.name)
-                problems.append(f"{definition.name}: its definition changed; withheld until a restart")
-        changed = served != self._served
-        self._served, self._originals = dict(sorted(served.items())), originals
-        self._withheld, self.problems = frozenset(withheld), tuple(problems)
+        changed = self._tools.adopt(listed)
+        self.problems = self._tools.problems
         return changed
 
     async def call(self, call: Authorized) -> ToolResult:
@@ -265,25 +241,18 @@ class Connection:
             ExecutionTimeout: no answer in time.
         """
         tool, name = call.action.tool, self.spec.name
-        if tool.name in self._withheld:
-            raise UpstreamError(
-                f"{tool.name} changed its definition since it was first seen, so it is withheld until an "
-                "operator restarts the gateway."
-            )
+        original = self._tools.original_of(tool)
         client = self._client
         if client is None:
             self._wake.set()
             raise UpstreamError(
                 f"The upstream {name} is not connected; a new attempt is being made. Try again soon."
             )
-        known = self._served.get(tool.name)
-        if known is None or known.digest != tool.digest:
-            raise UpstreamError(f"The upstream {name} no longer serves {tool.name} as it was decided on.")
         seconds = min(call.deadline, self.spec.timeout)
         try:
             with anyio.fail_after(seconds):
                 async with self._in_flight:
-                    raw = await self._send(client, self._originals[tool.name], call.action.arguments)
+                    raw = await self._send(client, original, call.action.arguments)
         except TimeoutError as error:
             self._suspect.set()
             raise ExecutionTimeout(

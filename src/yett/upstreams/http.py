@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-import httpx2  # noqa: TID251 - upstreams are reached from here
+import httpx2
 
 from yett.errors import ConfigurationError
 from yett.upstreams.settings import UpstreamLimits, UpstreamSpec

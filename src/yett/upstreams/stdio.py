@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess  # noqa: TID251 - programs of upstreams are started here
+import subprocess
 import sys
 from collections import deque
 from collections.abc import AsyncGenerator
@@ -108,6 +108,8 @@ async def _read_messages(
                 searched = len(buffer)
                 buffer += await stdout.receive(_CHUNK)
                 while (end := buffer.find(b"\n", searched)) >= 0:
+                    if end > limits.message_bytes:
+                        return
                     line = bytes(buffer[:end])
                     del buffer[: end + 1]
                     searched = 0

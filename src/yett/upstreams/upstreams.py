@@ -7,6 +7,7 @@ Each upstream lives in a task of its own, so one that hangs or dies holds up nob
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import PurePosixPath
@@ -78,11 +79,12 @@ class Upstreams:
 
     def tools(self) -> tuple[ToolDefinition, ...]:
         """What all upstreams serve, by name. Steady during an outage. A name that two serve is left out."""
-        found: dict[str, ToolDefinition | None] = {}
-        for connection in self._connections.values():
-            for tool in connection.tools:
-                found[tool.name] = None if tool.name in found else tool
-        return tuple(found[name] for name in sorted(found) if found[name] is not None)  # type: ignore[misc]
+        tools = sorted(
+            (tool for connection in self._connections.values() for tool in connection.tools),
+            key=lambda tool: tool.name,
+        )
+        served = Counter(tool.name for tool in tools)
+        return tuple(tool for tool in tools if served[tool.name] == 1)
 
     def problems(self) -> Mapping[str, tuple[str, ...]]:
         """For the operator: what is wrong with each upstream, if anything."""

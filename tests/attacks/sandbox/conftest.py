@@ -4,7 +4,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "sandbox"))
 
-from sandbox_world import (  # noqa: E402
+from sandbox_world import (
     anyio_backend,
     entropy,
     instance,

@@ -15,6 +15,7 @@ class FragileEngine:
 
     def __init__(self, path):
         self.path = str(path)
+        self.connections = 0
         self.hang_on = None
         self.break_on = None
 
@@ -24,10 +25,11 @@ class FragileEngine:
             await listener.serve(self._connection)
 
     async def _connection(self, client):
-        async with client, await anyio.connect_unix("/var/run/docker.sock") as engine:
-            async with anyio.create_task_group() as group:
-                group.start_soon(self._copy, client, engine, group.cancel_scope, True)
-                group.start_soon(self._copy, engine, client, group.cancel_scope, False)
+        self.connections += 1
+        engine = await anyio.connect_unix("/var/run/docker.sock")
+        async with client, engine, anyio.create_task_group() as group:
+            group.start_soon(self._copy, client, engine, group.cancel_scope, True)
+            group.start_soon(self._copy, engine, client, group.cancel_scope, False)
 
     async def _copy(self, source, sink, scope, requests):
         try:
@@ -51,7 +53,7 @@ async def engine(tmp_path):
         group.cancel_scope.cancel()
 
 
-LIMITS = {"engine_deadline": 0.6, "breaker_pause": 0.4, "kill_grace": 0.2}
+LIMITS = {"engine_deadline": 4.0, "breaker_pause": 0.4}
 
 
 async def test_an_engine_that_hangs_fails_the_call_in_time_and_is_then_left_alone(sandboxes_of, engine):
@@ -59,14 +61,17 @@ async def test_an_engine_that_hangs_fails_the_call_in_time_and_is_then_left_alon
         async with boxes.lease("warm"):
             pass
         engine.hang_on = b"/containers/create"
-        with anyio.fail_after(5), pytest.raises(SandboxUnavailable, match="did not answer in time"):
+        with (
+            anyio.fail_after(3 * LIMITS["engine_deadline"]),
+            pytest.raises(SandboxUnavailable, match="did not answer in time"),
+        ):
             async with boxes.lease("s"):
                 pass
-        began = anyio.current_time()
+        asked = engine.connections
         with pytest.raises(SandboxUnavailable, match="left alone"):
             async with boxes.lease("s"):
                 pass
-        assert anyio.current_time() - began < LIMITS["engine_deadline"]  # at once: nothing was asked
+        assert engine.connections == asked
         async with boxes.lease("warm") as box:  # what runs needs no engine
             assert (await box.run(sh("echo hi"))).stdout == b"hi\n"
         engine.hang_on = None
@@ -75,7 +80,9 @@ async def test_an_engine_that_hangs_fails_the_call_in_time_and_is_then_left_alon
             assert (await box.run(sh("echo back"))).stdout == b"back\n"
 
 
-async def test_a_container_whose_start_hangs_is_removed_when_the_engine_is_back(sandboxes_of, engine, instance):
+async def test_a_container_whose_start_hangs_is_removed_when_the_engine_is_back(
+    sandboxes_of, engine, instance
+):
     async with sandboxes_of(engine=engine.url, idle=0.4, **LIMITS) as boxes:
         engine.hang_on = b"/start"
         with pytest.raises(SandboxUnavailable):
@@ -95,12 +102,11 @@ async def test_an_engine_that_dies_in_mid_request_is_said(sandboxes_of, engine):
 
 
 async def test_a_call_that_runs_does_not_notice_that_the_engine_hangs(sandboxes_of, engine):
-    async with sandboxes_of(engine=engine.url, **LIMITS) as boxes:
-        async with boxes.lease("s") as box:
-            engine.hang_on = b"HTTP/1.1"
-            assert (await box.run(sh("echo on"))).stdout == b"on\n"
-            assert (await box.run(sh("sleep 60", timeout=0.2))).timed_out  # killed without the engine
-            assert not box.usable
+    async with sandboxes_of(engine=engine.url, **LIMITS) as boxes, boxes.lease("s") as box:
+        engine.hang_on = b"HTTP/1.1"
+        assert (await box.run(sh("echo on"))).stdout == b"on\n"
+        assert (await box.run(sh("sleep 60", timeout=0.2))).timed_out  # killed without the engine
+        assert not box.usable
 
 
 async def test_no_engine_at_all_is_said(sandboxes_of, tmp_path):

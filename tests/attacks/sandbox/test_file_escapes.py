@@ -28,11 +28,14 @@ async def test_no_symbolic_link_leads_to_a_file_of_the_host(sandboxes_of, host_s
         }
         for name, target in links.items():
             await box.run(sh(f"ln -s '{target}' /workspace/{name}"))
-            for path in (f"/workspace/{name}", target if target.startswith("/") else f"/workspace/{target}"):
-                with pytest.raises(ExecutionError, match="No such file|Permission denied"):
-                    await box.read(path, offset=0, limit=100)
-                with contextlib.suppress(ExecutionError):  # or it lands in the container's own /tmp
-                    await box.write(path, b"overwritten")
+        paths = [f"/workspace/{name}" for name in links]
+        paths += [target if target.startswith("/") else f"/workspace/{target}" for target in links.values()]
+        for path in paths:
+            with pytest.raises(ExecutionError, match=r"No such file|Permission denied"):
+                await box.read(path, offset=0, limit=100)
+        for path in paths:
+            with contextlib.suppress(ExecutionError):  # or it lands in the container's own /tmp
+                await box.write(path, b"overwritten")
     assert len(host_secret.read_text()) == 32
 
 

@@ -17,9 +17,13 @@ async def test_a_program_that_eats_memory_is_killed_and_the_runner_lives(sandbox
 
 
 async def test_files_in_tmpfs_count_against_the_memory_limit_and_their_size(sandboxes_of):
-    async with sandboxes_of(memory=64 * MIB, work_size=8 * MIB, tmp_size=8 * MIB, file_size=4 * MIB) as boxes:
-        async with boxes.lease("s") as box:
-            result = await box.run(sh("for d in /workspace /tmp /dev/shm; do for i in 1 2 3 4 5; do cat /dev/zero > $d/$i; done; du -sm $d; done"))
+    script = (
+        "for d in /workspace /tmp /dev/shm; do "
+        "for i in 1 2 3 4 5; do cat /dev/zero > $d/$i; done; du -sm $d; done"
+    )
+    small = {"memory": 64 * MIB, "work_size": 8 * MIB, "tmp_size": 8 * MIB, "file_size": 4 * MIB}
+    async with sandboxes_of(**small) as boxes, boxes.lease("s") as box:
+        result = await box.run(sh(script))
     sizes = [int(line.split()[0]) for line in result.stdout.splitlines()]
     assert [size <= most for size, most in zip(sizes, (8, 8, 16), strict=True)] == [True] * 3
 

@@ -12,7 +12,8 @@ async def test_no_address_but_its_own_loopback_answers(sandboxes_of):
     with socket.create_server(("0.0.0.0", 0)) as host:
         port = host.getsockname()[1]
         host.settimeout(0.5)
-        script = f"for a in 127.0.0.1 172.17.0.1 169.254.169.254 10.0.0.1; do nc -w 1 $a {port} </dev/null && echo reached $a; done"
+        addresses = "127.0.0.1 172.17.0.1 169.254.169.254 10.0.0.1"
+        script = f"for a in {addresses}; do nc -w 1 $a {port} </dev/null && echo reached $a; done"
         async with sandboxes_of() as boxes, boxes.lease("s") as box:
             result = await box.run(sh(script))
         assert result.stdout == b""
@@ -30,5 +31,7 @@ async def test_there_is_no_route_no_interface_and_no_name(sandboxes_of):
 
 async def test_loopback_inside_works(sandboxes_of):
     async with sandboxes_of() as boxes, boxes.lease("s") as box:
-        result = await box.run(sh("echo hi | nc -l -p 9000 & usleep 200000; nc -w 2 127.0.0.1 9000 </dev/null"))
+        result = await box.run(
+            sh("nc -l -p 9000 -e echo hi & until nc -w 2 127.0.0.1 9000 </dev/null; do usleep 20000; done")
+        )
     assert result.stdout == b"hi\n"

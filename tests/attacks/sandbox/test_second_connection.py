@@ -21,7 +21,7 @@ async def test_the_socket_in_the_container_takes_no_second_connection(sandboxes_
 async def test_another_process_that_connects_first_is_not_taken_for_the_runner(
     settings_of, run_dir, entropy, sandboxes_of, monkeypatch
 ):
-    """Something on the host with the right to the folder races the container's PID 1, even with the secret."""
+    """Something on the host that may enter the folder races the container's PID 1, even with the secret."""
     boxes = sandboxes_of()
     start = boxes.engine.start
     mine = socket.socket(socket.AF_UNIX)

@@ -32,11 +32,15 @@ class Glob:
     parts: tuple[Part, ...]
     anchored: bool
     below: bool
+    anywhere: str | None = None
+    """The part that is all there is to look for: `**/.ssh/**`, the commonest pattern."""
 
     def matches(self, parts: tuple[str, ...], *, absolute: bool) -> bool:
         """Whether it matches all of a path, in time bounded by pattern times path."""
         if self.anchored and not absolute:
             return False
+        if self.anywhere is not None:
+            return self.anywhere in parts
         places = {0}
         for part in self.parts:
             if part is None:
@@ -123,8 +127,12 @@ def parse_glob(text: str, place: Place, *, below: bool) -> Glob:
         raise place.wrong(f"{text!r} floats: write '/{text}' for one place or '**/{text}' for any.")
     parts = tuple(_part(piece, text, place) for piece in pieces)
     anchored = text.startswith("/")
-    floating = not anchored and parts[0] is not None
-    return Glob(parts=(None, *parts) if floating else parts, anchored=anchored, below=below)
+    if not anchored and parts[0] is not None:
+        parts = (None, *parts)
+    covers_below = below or parts[-1] is None
+    middle = parts[1] if parts[0] is None and len(parts) - (parts[-1] is None) == 2 else None
+    anywhere = middle if isinstance(middle, str) and covers_below else None
+    return Glob(parts=parts, anchored=anchored, below=below, anywhere=anywhere)
 
 
 def _part(piece: str, text: str, place: Place) -> Part:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from yett.action import JsonValue
 from yett.policy.constraints.constraint import Place, listing, texts
 from yett.policy.facts.hosts import canonical_host
-from yett.policy.facts.urls import parse_url
+from yett.policy.facts.urls import read_url
 from yett.policy.truth import Truth
 
 _NEVER_IN_AN_ADDRESS = frozenset(' \t\r\n\f\v\0<>(),;:\\"[]')
@@ -49,8 +49,8 @@ class HostIn:
         if "@" in value and self.mail:
             return _domain(value)
         if "://" in value and not self.mail:
-            url = parse_url(value, self.limit)
-            return None if url is None else url.host
+            url = read_url(value, self.limit)
+            return None if url is None else url.plain_host
         return canonical_host(value)
 
     def sentence(self) -> str:

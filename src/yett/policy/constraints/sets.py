@@ -2,7 +2,8 @@
 """`subset_of` and `any_of`: what all, or some, of a list's items are. They never match an empty list.
 
 An item may hold `*`, which stands for any run of characters except dots, so `sales.*` is every table
-of `sales`. A single text or number counts as a list of one.
+of `sales`. A single text or number counts as a list of one. For `sql.tables` a name without a dot is a
+table of that name in any database, so that a denial of `salaries` also denies `hr.salaries`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Members:
     values: tuple[JsonValue, ...]
     globs: tuple[Glob, ...]
     every: bool
+    last: frozenset[str] = frozenset()
     each: bool = False
     text_only: bool = False
 
@@ -45,6 +47,8 @@ class Members:
 
     def _one(self, item: JsonValue) -> Truth:
         if isinstance(item, str) and any(_fits(glob, item) for glob in self.globs):
+            return Truth.TRUE
+        if self.last and isinstance(item, str) and item.rpartition(".")[2] in self.last:
             return Truth.TRUE
         verdicts = [same(item, each) for each in self.values]
         if isinstance(item, str) and self.globs:
@@ -85,7 +89,15 @@ def _members(name: str, expected: JsonValue, place: Place, *, every: bool) -> Me
             globs.append(tuple(_piece(piece) for piece in folded.split(".")))
         else:
             values.append(folded)
-    return Members(name=name, expected=expected, values=tuple(values), globs=tuple(globs), every=every)
+    bare = [each for each in values if isinstance(each, str) and "." not in each]
+    return Members(
+        name=name,
+        expected=expected,
+        values=tuple(values),
+        globs=tuple(globs),
+        every=every,
+        last=frozenset(bare) if place.subject == "sql.tables" else frozenset(),
+    )
 
 
 def _piece(text: str) -> re.Pattern[str]:

@@ -3,9 +3,10 @@
 
 Never the first word: `WITH x AS (DELETE ...) SELECT` deletes, and so does the second statement. Read
 with SQLite's grammar, the one of the gate's own SQL tool. A statement that sqlglot only keeps as text
-(EXPLAIN, VACUUM, triggers), or that some server reads differently (`/*! ... */`), has no facts, so
-rules that allow on them do not match. sqlglot is imported on first use because it costs memory, and
-its log is silenced because it would print the statement.
+(EXPLAIN, VACUUM, triggers), or that can be read in two ways (`/*! ... */`; `x IN t`, where t is a
+table and looks like a column; a dot inside a quoted name), has no facts, so rules that allow on them
+do not match. sqlglot is imported on first use because it costs memory, and its log is silenced
+because it would print the statement.
 """
 
 from __future__ import annotations
@@ -66,9 +67,10 @@ class SqlFacts:
 
 
 def sql_facts(arguments: JsonObject, limit: int) -> dict[str, JsonValue]:
-    """`sql.*` from argument `sql`."""
-    value = arguments.get("sql")
-    found = read_sql(value, limit) if isinstance(value, str) else None
+    """`sql.*` from argument `sql`; tables are `<database>.<table>` where argument `database` says which."""
+    value, database = arguments.get("sql"), arguments.get("database")
+    home = database.lower() if isinstance(database, str) and database and "." not in database else None
+    found = read_sql(value, limit, home) if isinstance(value, str) else None
     if found is None:
         return {}
     return {
@@ -79,8 +81,11 @@ def sql_facts(arguments: JsonObject, limit: int) -> dict[str, JsonValue]:
     }
 
 
-def read_sql(text: str, limit: int) -> SqlFacts | None:
-    """Parse a SQL text; None when any part of it can't be read for certain. `limit` in characters."""
+def read_sql(text: str, limit: int, home: str | None = None) -> SqlFacts | None:
+    """Parse a SQL text; None when any part of it can't be read for certain.
+
+    `limit` is in characters; `home` is the database that unqualified tables, and `main`, are in.
+    """
     if len(text) > limit or "\0" in text or "/*!" in text:
         return None
     import sqlglot  # noqa: PLC0415 - see the module's docstring
@@ -89,12 +94,12 @@ def read_sql(text: str, limit: int) -> SqlFacts | None:
     logging.getLogger("sqlglot").disabled = True
     try:
         statements = [each for each in sqlglot.parse(text, dialect="sqlite") if each is not None]
-        return _facts(statements, text) if statements else None
+        return _facts(statements, text, home) if statements else None
     except (SqlglotError, RecursionError, ValueError):
         return None
 
 
-def _facts(statements: list[exp.Expr], text: str) -> SqlFacts | None:
+def _facts(statements: list[exp.Expr], text: str, home: str | None) -> SqlFacts | None:
     verbs: set[str] = set()
     tables: set[str] = set()
     functions: set[str] = set()
@@ -102,12 +107,12 @@ def _facts(statements: list[exp.Expr], text: str) -> SqlFacts | None:
         if statement.key not in _STATEMENTS:
             return None
         for node in statement.walk():
-            if node.key == "command":
+            if node.key == "command" or (node.key == "in" and node.args.get("field") is not None):
                 return None
             verb = _STATEMENTS.get(node.key) or _INSIDE.get(node.key)
             if verb is not None and (node is statement or node.key not in {"set", "values", "use"}):
                 verbs.add(verb)
-        tables |= _tables(statement)
+        tables |= _tables(statement, home)
         functions |= _functions(statement, text)
     return SqlFacts(
         verbs=frozenset(verbs),
@@ -117,14 +122,23 @@ def _facts(statements: list[exp.Expr], text: str) -> SqlFacts | None:
     )
 
 
-def _tables(statement: exp.Expr) -> set[str]:
+def _tables(statement: exp.Expr, home: str | None) -> set[str]:
     from sqlglot import exp  # noqa: PLC0415
 
     found = set()
     for table in statement.find_all(exp.Table):
+        if not table.name:
+            # A function that stands for a table is one.
+            found.add(table.this.name.lower() if isinstance(table.this, exp.Anonymous) else table.this.key)
+            continue
         parts = [part.lower() for part in (table.catalog, table.db, table.name) if part]
-        if table.name and not (len(parts) == 1 and _names_a_common_table(table)):
-            found.add(".".join(parts))
+        if any("." in part for part in parts):
+            raise ValueError("a dot inside a name")
+        if len(parts) == 1 and _names_a_common_table(table):
+            continue
+        if home is not None and (len(parts) == 1 or parts[:-1] == ["main"]):
+            parts = [home, parts[-1]]
+        found.add(".".join(parts))
     return found
 
 

@@ -3,7 +3,8 @@
 
 The result is canonical: parsing its text gives it again. Where browsers and servers are known to
 disagree (userinfo, backslashes, escaped dot segments) the URL is refused instead of repaired. Pure:
-this never resolves a name. Called by `allow` for the list's own hosts and by `outbound`.
+this never resolves a name. Policy reads a URL with this, egress sends what this read, so that no two
+parsers can disagree (law 3).
 
 Source: the WHATWG URL standard for IPv4 numbers, dot segments and percent-encode sets; RFC 3986.
 """
@@ -43,6 +44,12 @@ class Url:
     path: str
     query: str | None = None
     address: IPv4Address | IPv6Address | None = None
+
+    @property
+    def plain_host(self) -> str:
+        """The host for comparisons: an IPv4 address inside an IPv6 one is that IPv4 address."""
+        mapped = self.address.ipv4_mapped if isinstance(self.address, IPv6Address) else None
+        return str(mapped) if mapped is not None else self.host
 
     @property
     def authority(self) -> str:

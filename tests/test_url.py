@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yett.egress.url import parse_url
 from yett.errors import EgressRefused
+from yett.url import parse_url
 
 
 @pytest.mark.parametrize(
