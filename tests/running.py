@@ -194,9 +194,13 @@ class RunningGateway:
         fresh.replace(self.path)
 
     def __enter__(self):
-        if self._start:
-            self.start()
-            self.issue_all()
+        try:
+            if self._start:
+                self.start()
+                self.issue_all()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(self, *_):

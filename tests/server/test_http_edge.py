@@ -80,7 +80,7 @@ def test_a_body_that_claims_to_be_endless_is_cut_at_the_limit(gate):
         )
         link.sendall(head.encode())
         chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
-        with pytest.raises(OSError):  # noqa: PT011  # the line is closed in mid-flood, or answered  # noqa: PT012
+        with pytest.raises(OSError):  # noqa: PT011, PT012  # the line is closed in mid-flood, or answered
             for _ in range(200):
                 link.sendall(chunk)
             raise OSError
