@@ -89,7 +89,10 @@ def status(*, as_json: JsonFlag = False, config: ConfigOption = None) -> None:
     """What the running gateway serves, and whether its file waits for `yett policy apply`."""
     known = control.configuration(config)
     if not control.running(known):
-        say("No gateway runs on this state folder. The next client starts one; or: yett gateway")
+        if as_json:
+            print_json({"running": False})
+        else:
+            say("No gateway runs on this state folder. The next client starts one; or: yett gateway")
         raise typer.Exit(1)
     found = control.ask(known, "status")
     if as_json or not isinstance(found, dict):
