@@ -8,13 +8,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpSettings:
-    """Limits of the HTTP edge. `hosts` are the names a client may use, each `name` or `name:port`."""
+    """Limits of the HTTP edge. `hosts` are the names a client may use, each `name` or `name:port`.
+
+    `body` is how many seconds a client may take to send a message.
+    """
 
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
     max_body: int = 4 << 20
     max_depth: int = 64
     max_sessions: int = 1000
     session_idle: float = 1800.0
+    body: float = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
