@@ -65,6 +65,10 @@ if [ -n "$packages" ]; then
 fi
 
 if ! answers; then
+	socket=${host#unix://}
+	if [ -S "$socket" ] && ! [ -w "$socket" ]; then
+		fail "this user may not use the container engine at $host: run this as root, or add the user to the socket's group (which is as good as root)"
+	fi
 	[ "$host" = unix:///var/run/docker.sock ] || fail "no container engine answers at $host"
 	root || fail "no container engine answers, and only root can start one: sudo sh scripts/engine.sh"
 	have dockerd || fail "no container engine answers and dockerd is not installed"
