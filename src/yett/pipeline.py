@@ -187,7 +187,7 @@ class Pipeline:
         )
 
     async def _caller(self, request: Request) -> Principal:
-        """Who calls, as of this moment. A stopped session is refused, and what it was labelled with counts."""
+        """Who calls, as of this moment: a stopped session is refused, new labels count."""
         if request.principal is None:
             return await self._rooms.identify.identify(request.arrival)
         known = request.principal
