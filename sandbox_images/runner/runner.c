@@ -363,7 +363,8 @@ static uint8_t kind_of(mode_t mode) {
 static size_t put_entry(uint8_t *to, const struct stat *st, const char *name, size_t name_size) {
 	uint64_t size = (uint64_t)st->st_size;
 	uint32_t mode = st->st_mode & 07777;
-	int64_t mtime = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+	// Unsigned, because a program may set any time, and a signed overflow would be undefined.
+	uint64_t mtime = (uint64_t)st->st_mtim.tv_sec * 1000000000u + (uint64_t)st->st_mtim.tv_nsec;
 	uint16_t n = (uint16_t)name_size;
 	to[0] = kind_of(st->st_mode);
 	memcpy(to + 1, &size, 8);

@@ -10,10 +10,10 @@ newly allows does before it is applied. What can't be combined stays as applied.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from yett.action import Action, JsonObject, RedactedArguments, RedactedResult, ToolResult
+from yett.action import Action, FindingAction, JsonObject, RedactedArguments, RedactedResult, ToolResult
 from yett.config.load import Configuration, parse
 from yett.config.settings import Settings
 from yett.ports import Redact
@@ -51,7 +51,13 @@ class InForce:
         if self.candidate is None:
             return settings
         other = self.candidate.settings
-        agents = {name: agent for name, agent in settings.agents.items() if name in other.agents}
+        agents = {
+            name: agent.model_copy(
+                update={"roles": tuple(r for r in agent.roles if r in other.agents[name].roles)}
+            )
+            for name, agent in settings.agents.items()
+            if name in other.agents
+        }
         people = {
             name: person.model_copy(
                 update={"groups": tuple(g for g in person.groups if g in other.people[name].groups)}
@@ -114,25 +120,17 @@ class BothRedact:
         """Masks of both, blocks of either."""
         one = self._first.outbound(action, resumed=resumed)
         two = self._second.outbound(action, resumed=resumed)
-        if not one.changed:
-            return RedactedArguments(arguments=two.arguments, findings=one.findings + two.findings)
-        changed = Action(
-            id=action.id,
-            kind=action.kind,
-            tool=action.tool,
-            arguments=one.arguments,
-            principal=action.principal,
-            received_at=action.received_at,
-            parent=action.parent,
-        )
-        # The first one's own masks are not what an agent wrote: they are no fault the second time.
-        two = self._second.outbound(changed, resumed=True)
+        if one.changed and not two.blocked:
+            # The first one's own masks are not what an agent wrote: they are no fault the second time.
+            two = self._second.outbound(replace(action, arguments=one.arguments), resumed=True)
         return RedactedArguments(arguments=two.arguments, findings=one.findings + two.findings)
 
     def inbound(self, action: Action, result: ToolResult) -> RedactedResult:
-        """Masks of both."""
+        """Masks of both, withheld by either."""
         one = self._first.inbound(action, result)
-        two = self._second.inbound(action, one.result)
+        two = self._second.inbound(action, result)
+        if not any(finding.action is FindingAction.BLOCK for finding in two.findings):
+            two = self._second.inbound(action, one.result)
         return RedactedResult(result=two.result, findings=one.findings + two.findings)
 
     def logged(self, arguments: JsonObject, *, clean: bool = False) -> JsonObject:

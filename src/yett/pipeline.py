@@ -38,6 +38,7 @@ from yett.action import (
     Finding,
     JsonObject,
     Outcome,
+    Principal,
     Question,
     Reply,
     Request,
@@ -167,7 +168,7 @@ class Pipeline:
     async def _receive(self, request: Request, action_id: str) -> Action:
         """Receive and identify: an action, or a CallerError."""
         rooms = self._rooms
-        principal = request.principal or await rooms.identify.identify(request.arrival)
+        principal = await self._caller(request)
         tool = rooms.catalog.find(request.name)
         if tool is None or not rooms.decide.may_see(principal, tool):
             # One answer for "is not there" and "not for you": the list already shows what there is.
@@ -184,6 +185,14 @@ class Pipeline:
             received_at=rooms.clock.now(),
             parent=request.parent,
         )
+
+    async def _caller(self, request: Request) -> Principal:
+        """Who calls, as of this moment: a stopped session is refused, new labels count."""
+        if request.principal is None:
+            return await self._rooms.identify.identify(request.arrival)
+        known = request.principal
+        session = await self._rooms.sessions.continue_or_open(known.agent, known.user)
+        return replace(known, labels=known.labels | session.labels)
 
     def _decide(self, action: Action, resumes: str | None) -> Judged:
         """Decide and redact: the action as its destination will receive it, the verdict, the logged view."""
@@ -257,8 +266,7 @@ class Pipeline:
         """Identify and decide again as of this moment, then spend the approval once."""
         rooms = self._rooms
         # People take their time; the agent may have been suspended or its session stopped meanwhile.
-        principal = request.principal or await rooms.identify.identify(request.arrival)
-        action = replace(action, principal=principal)
+        action = replace(action, principal=await self._caller(request))
         again = rooms.decide.decide(replace(action, received_at=rooms.clock.now()))
         if again.effect is Effect.DENY:
             return await self._deny(action, again)

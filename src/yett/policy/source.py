@@ -33,7 +33,7 @@ class PolicySource:
         approvers: the names of known people and groups.
         tools: the tools there are, for `lint` and the tests; None while they are unknown.
         people: person to groups. Lets `lint` count who can meet an approval; None when unknown.
-        upstreams: the configured ones. One without a tool in `tools` has not said yet what it serves.
+        upstreams: the configured upstreams' names. One without a tool in `tools` has not been heard yet.
         expires: seconds that a question stands whose rule does not say.
     """
 

@@ -24,7 +24,7 @@ from yett.action import (
     RedactedResult,
     ToolResult,
 )
-from yett.errors import ConfigurationError
+from yett.errors import ConfigurationError, EgressRefused
 from yett.privacy.detector import Detector
 from yett.privacy.entities import IP_ADDRESS, LIMIT, MASK_MARKER, PATTERN_ENTITIES, marker, marker_pattern
 from yett.privacy.leaf import Sighting, look, mask
@@ -34,6 +34,7 @@ from yett.privacy.presidio import PresidioDetector
 from yett.privacy.result import rewrite_result
 from yett.privacy.settings import Actions, PrivacySettings
 from yett.privacy.walk import OverLimitError, Walker
+from yett.url import parse_url
 
 ROUNDS = 8
 """A masked text is looked at again until nothing more is found, at most so often."""
@@ -41,7 +42,6 @@ ROUNDS = 8
 WITHHELD = "The result was withheld: it is too large or too deeply nested to be checked for private data."
 
 _EGRESS = "egress"
-_HOST = re.compile(r"https?://([A-Za-z0-9.\-]+)(?::[0-9]{1,5})?(?:[/?#][^\\\x00-\x20]*)?\Z")
 _SPACING = re.compile(r"[\s\-]")
 
 
@@ -218,10 +218,17 @@ class _Name:
 def _names(action: Action) -> tuple[str, ...]:
     """The names of an action's destination, the most telling one first."""
     target = action.tool.target
-    url = action.arguments.get("url")
-    host = _HOST.match(url) if target == _EGRESS and isinstance(url, str) else None
-    names = (host[1].lower() if host else "", target, target.partition(":")[2])
+    names = (_host(action) if target == _EGRESS else "", target, target.partition(":")[2])
     return tuple(name for name in names if name)
+
+
+def _host(action: Action) -> str:
+    """The host that egress will send to; none where egress refuses the URL."""
+    url = action.arguments.get("url")
+    try:
+        return parse_url(url).plain_host if isinstance(url, str) else ""
+    except EgressRefused:
+        return ""
 
 
 def _pattern_entities(settings: PrivacySettings) -> frozenset[str]:

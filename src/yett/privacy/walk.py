@@ -66,11 +66,12 @@ class Walker:
 
     def _object(self, value: JsonObject, place: str, depth: int) -> JsonObject:
         result: JsonObject = {}
+        used: dict[str, int] = {}
         for name, item in value.items():
             self._count(name)
             put, shown = self.on_name(name, place)
             step = shown.replace("~", "~0").replace("/", "~1")
-            result[_unused(put, result)] = self.rewrite(item, f"{place}/{step}", put, depth + 1)
+            result[_unused(put, result, used)] = self.rewrite(item, f"{place}/{step}", put, depth + 1)
         return result
 
     def _text(self, text: str, place: str, key: str, depth: int) -> str:
@@ -97,11 +98,13 @@ def _number(value: int | float) -> str:  # noqa: PYI041 - they are printed diffe
         raise OverLimitError("digits of a number over 4300") from None
 
 
-def _unused(name: str, taken: JsonObject) -> str:
-    """Two names may be masked to one marker; both members stay."""
-    candidate, number = name, 2
+def _unused(name: str, taken: JsonObject, used: dict[str, int]) -> str:
+    """Two names may be masked to one marker; both members stay. `used` is the last number of each name."""
+    candidate, number = name, used.get(name, 1)
     while candidate in taken:
-        candidate, number = f"{name}_{number}", number + 1
+        number += 1
+        candidate = f"{name}_{number}"
+    used[name] = number
     return candidate
 
 
