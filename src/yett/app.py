@@ -49,9 +49,11 @@ from yett.joining import (
 from yett.pipeline import Pipeline, PipelineSettings, Rooms
 from yett.policy.compiled import CompiledPolicy
 from yett.policy.conjunction import Conjunction
-from yett.ports import Clock, Decide, Entropy, Outbound, Redact, ToolSource
+from yett.ports import Clock, Decide, Entropy, Outbound, Redact, Sandbox, ToolSource
 from yett.privacy.vault import ClosedVault
+from yett.proving import ProvenSandboxes
 from yett.sandbox.pool import DockerSandboxes
+from yett.sandbox.verify import verify_hardening
 from yett.server.mcp_server import McpServer
 from yett.shim import EXIT_LOCKED
 from yett.store.sqlite import SqliteStore
@@ -92,7 +94,7 @@ class App:
     decide: SwapDecide
     redact: SwapRedact
     outbound: SwapOutbound
-    sandboxes: DockerSandboxes | None
+    sandboxes: ProvenSandboxes | None
     upstreams: Upstreams | None
     tools_moved: Bell
     lists_moved: Bell
@@ -235,7 +237,7 @@ class _Foundation:
     sessions: SessionBook
     identity: Identity
     approvals: Approvals
-    sandboxes: DockerSandboxes | None
+    sandboxes: ProvenSandboxes | None
 
 
 async def _foundation(configuration: Configuration, stack: AsyncExitStack, *, serving: bool) -> _Foundation:
@@ -251,7 +253,7 @@ async def _foundation(configuration: Configuration, stack: AsyncExitStack, *, se
     store = SqliteStore(state / "yett.db")
     await store.open()
     stack.push_async_callback(store.close)
-    sandboxes = await _sandboxes(settings, state, entropy, stack) if serving else None
+    sandboxes = await _sandboxes(settings, state, clock, entropy, stack) if serving else None
 
     async def session_ended(session: str) -> None:
         if sandboxes is not None:
@@ -300,20 +302,21 @@ async def _foundation(configuration: Configuration, stack: AsyncExitStack, *, se
 
 
 async def _sandboxes(
-    settings: Settings, state: Path, entropy: Entropy, stack: AsyncExitStack
-) -> DockerSandboxes | None:
+    settings: Settings, state: Path, clock: Clock, entropy: Entropy, stack: AsyncExitStack
+) -> ProvenSandboxes | None:
     """The containers, after what a crashed gateway of this folder left is gone; None when not configured."""
     if settings.tools.shell is None:
         return None
-    sandboxes = DockerSandboxes(
-        sandbox_settings(settings.tools.shell),
-        instance=_instance(state),
-        run_dir=_run_dir(state),
-        entropy=entropy,
-    )
+    limits = sandbox_settings(settings.tools.shell)
+    sandboxes = DockerSandboxes(limits, instance=_instance(state), run_dir=_run_dir(state), entropy=entropy)
     await sandboxes.reap()
     await stack.enter_async_context(sandboxes)
-    return sandboxes
+
+    async def look(box: Sandbox) -> tuple[str, ...]:
+        controls = await verify_hardening(box, limits)
+        return tuple(f"{c.control} is {c.seen}, not {c.expected}" for c in controls if not c.ok)
+
+    return ProvenSandboxes(sandboxes, look, clock, limits.start_deadline)
 
 
 class Bell:

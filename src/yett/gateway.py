@@ -62,6 +62,8 @@ async def serve(configuration: Configuration, ready: Callable[[], None] = lambda
             await tasks.start(_serve_http, edge, app.settings.listen.http)
         tasks.start_soon(_watch, configuration.path, app)
         tasks.start_soon(_keep_house, app)
+        if app.sandboxes is not None:
+            tasks.start_soon(app.sandboxes.prove)
         tasks.start_soon(_follow_upstreams, app)
         tasks.start_soon(_tell_clients, app)
         tasks.start_soon(_until_signal, stop)
