@@ -16,11 +16,11 @@ from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
 
+import anyio
 from mcp.server import Server
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
-from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 
 from yett.action import Arrival, Secret, Transport
@@ -28,6 +28,7 @@ from yett.errors import BadRequest, EnvironmentFault, Unauthenticated
 from yett.ports import Gate, Identify
 from yett.server.asgi import Message, Receive, Scope, Send
 from yett.server.direct import DirectCalls
+from yett.server.fair_sessions import FairSessions
 from yett.server.mcp_server import ARRIVAL
 from yett.server.settings import HttpSettings
 from yett.server.strict_json import MessageTooLarge, parse_strict_object
@@ -60,8 +61,9 @@ class HttpEdge:
         self._identify = identify
         self._settings = settings
         hosts = [form for name in settings.hosts for form in (name, f"{name}:*")]
-        self._manager = StreamableHTTPSessionManager(
+        self._manager = FairSessions(
             server,
+            per_agent=settings.max_sessions_per_agent,
             security_settings=TransportSecuritySettings(
                 enable_dns_rebinding_protection=True,
                 allowed_hosts=hosts,
@@ -129,6 +131,13 @@ class HttpEdge:
         return recording
 
     async def _body(self, receive: Receive) -> bytes:
+        try:
+            with anyio.fail_after(self._settings.body_deadline):
+                return await self._whole(receive)
+        except TimeoutError as error:
+            raise BadRequest("the message did not come in time") from error
+
+    async def _whole(self, receive: Receive) -> bytes:
         parts: list[bytes] = []
         length = 0
         while True:

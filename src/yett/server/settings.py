@@ -8,13 +8,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpSettings:
-    """Limits of the HTTP edge. `hosts` are the names a client may use, each `name` or `name:port`."""
+    """Limits of the HTTP edge. `hosts` are the names a client may use, each `name` or `name:port`.
+
+    `session_idle` and `body_deadline` (for all of a message) are seconds.
+    """
 
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
     max_body: int = 4 << 20
     max_depth: int = 64
     max_sessions: int = 1000
+    max_sessions_per_agent: int = 100
     session_idle: float = 1800.0
+    body_deadline: float = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
