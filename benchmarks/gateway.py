@@ -98,7 +98,9 @@ async def measure(folder: Path, reps: int, seconds: float) -> dict:
         yett = [sys.executable, "-m", "yett"]
         issued = subprocess.run(
             [*yett, "agents", "add", "bench", "--show", "--config", str(config)],
-            capture_output=True, text=True, check=True,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         token = issued.stdout.split()[-1]
         subprocess.run([*yett, "gateway", "--stop", "--config", str(config)], capture_output=True, check=True)
@@ -148,7 +150,9 @@ def show(found: dict, load: float) -> None:
     for clients in (1, 16, 64):
         direct, through = found[f"direct_c{clients}"], found[f"yett_c{clients}"]
         target = "   (target 60 %)" if clients == 16 else ""
-        print(f"{clients:>3}{' clients':<23}{direct:>10.0f}{through:>10.0f}{100 * through / direct:>9.0f}%{target}")
+        print(
+            f"{clients:>3}{' clients':<23}{direct:>10.0f}{through:>10.0f}{100 * through / direct:>9.0f}%{target}"
+        )
     print()
     print(f"{'idle memory MB':<26}{found['idle_mb']:>10.0f}   (target 80)")
     print(f"{'memory after load MB':<26}{found['busy_mb']:>10.0f}")

@@ -73,7 +73,8 @@ class Connection:
         self.writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         headers = {
-            k.lower(): v.strip() for k, _, v in (line.partition(":") for line in head.split("\r\n")[1:] if line)
+            k.lower(): v.strip()
+            for k, _, v in (line.partition(":") for line in head.split("\r\n")[1:] if line)
         }
         self.session = headers.get("mcp-session-id", self.session)
         if headers.get("transfer-encoding") == "chunked":

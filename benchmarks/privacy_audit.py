@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Numbers of the audit log and the pattern stage, each beside its yardstick in one run.
 
-    PYTHONPATH=src python benchmarks/privacy_audit.py
+PYTHONPATH=src python benchmarks/privacy_audit.py
 """
 
 from __future__ import annotations
@@ -32,13 +32,23 @@ class Clock:
 
 
 def record(number: int) -> AuditRecord:
-    fields = {"tool": "shell_run", "agent": "research-1", "session": "s-1", "rule": "run-shell", "arguments": {"command": "ls -la /workspace"}}
-    return AuditRecord(event="intent" if number % 2 else "outcome", action=f"act-{number // 2}", fields=fields)
+    fields = {
+        "tool": "shell_run",
+        "agent": "research-1",
+        "session": "s-1",
+        "rule": "run-shell",
+        "arguments": {"command": "ls -la /workspace"},
+    }
+    return AuditRecord(
+        event="intent" if number % 2 else "outcome", action=f"act-{number // 2}", fields=fields
+    )
 
 
 def ms(values: list[float]) -> str:
     values = sorted(values)
-    return f"p50 {statistics.median(values) * 1000:.3f} ms, p95 {values[int(len(values) * 0.95)] * 1000:.3f} ms"
+    return (
+        f"p50 {statistics.median(values) * 1000:.3f} ms, p95 {values[int(len(values) * 0.95)] * 1000:.3f} ms"
+    )
 
 
 async def commits(folder: Path, rounds: int = 300) -> None:
@@ -56,7 +66,9 @@ async def commits(folder: Path, rounds: int = 300) -> None:
             ours.append(time.perf_counter() - start)
         os.close(descriptor)
         print(f"write + fdatasync, bare: {ms(bare)}")
-        print(f"commit, one caller:      {ms(ours)}  (ratio of p50 {statistics.median(ours) / statistics.median(bare):.2f})")
+        print(
+            f"commit, one caller:      {ms(ours)}  (ratio of p50 {statistics.median(ours) / statistics.median(bare):.2f})"
+        )
         for callers in (8, 32):
             latencies: list[float] = []
 
@@ -70,7 +82,9 @@ async def commits(folder: Path, rounds: int = 300) -> None:
             async with anyio.create_task_group() as group:
                 for _ in range(callers):
                     group.start_soon(caller)
-            print(f"commit, {callers} callers: {len(latencies) / (time.perf_counter() - start):,.0f} records/s, {ms(latencies)}")
+            print(
+                f"commit, {callers} callers: {len(latencies) / (time.perf_counter() - start):,.0f} records/s, {ms(latencies)}"
+            )
         for number in range(100_000):
             try:
                 log.note(record(number))
@@ -83,14 +97,29 @@ def verification(folder: Path) -> None:
     report = verify(folder / "audit")
     seconds = time.perf_counter() - start
     size = sum(path.stat().st_size for path in (folder / "audit").glob("*.jsonl"))
-    print(f"verify: ok={report.ok}, {report.records:,} records ({size >> 20} MiB) in {seconds:.2f} s = {report.records / seconds:,.0f} records/s")
+    print(
+        f"verify: ok={report.ok}, {report.records:,} records ({size >> 20} MiB) in {seconds:.2f} s = {report.records / seconds:,.0f} records/s"
+    )
 
 
 def texts() -> dict[str, str]:
     prose = "Meet Jane (jane.doe@corp.io) at 10 and pay with 4111 1111 1111 1111, or call +1 415 555 2671. Nothing else in this sentence is private, it only goes on. "
-    rows = [{"id": f"550e8400-e29b-41d4-a716-4466554{i:05}", "email": f"user{i}@example.com", "amount": i * 1.5, "at": "2024-01-02T03:04:05Z", "note": "paid"} for i in range(9_000)]
+    rows = [
+        {
+            "id": f"550e8400-e29b-41d4-a716-4466554{i:05}",
+            "email": f"user{i}@example.com",
+            "amount": i * 1.5,
+            "at": "2024-01-02T03:04:05Z",
+            "note": "paid",
+        }
+        for i in range(9_000)
+    ]
     data = json.dumps(rows)
-    return {f"{kind} {name}": (source * (size // len(source) + 1))[:size] for kind, source in (("prose", prose), ("JSON", data)) for name, size in (("1 KB", 1_000), ("10 KB", 10_000), ("1 MB", 1_000_000))}
+    return {
+        f"{kind} {name}": (source * (size // len(source) + 1))[:size]
+        for kind, source in (("prose", prose), ("JSON", data))
+        for name, size in (("1 KB", 1_000), ("10 KB", 10_000), ("1 MB", 1_000_000))
+    }
 
 
 def detectors() -> None:

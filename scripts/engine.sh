@@ -52,17 +52,23 @@ wanted() {
 
 packages=$(wanted)
 if [ -n "$packages" ]; then
-	root || fail "these packages are missing and only root can install them: $packages"
+	root || fail "these packages are missing and only root can install them (sudo sh scripts/engine.sh): $packages"
 	have apt-get || fail "please install what these Debian packages hold: $packages"
-	say "installing $packages"
+	say "installing $packages(a minute or less)"
 	export DEBIAN_FRONTEND=noninteractive
 	apt-get update -qq >/dev/null 2>&1 || say "the package lists could not be refreshed; trying with the old ones"
 	# shellcheck disable=SC2086  # a list of words
-	apt-get install -y -qq --no-install-recommends $packages >/dev/null 2>&1 ||
+	words=$(apt-get install -y -qq --no-install-recommends $packages 2>&1) || {
+		printf '%s\n' "$words" | tail -n 5 >&2
 		fail "apt-get could not install: $packages"
+	}
 fi
 
 if ! answers; then
+	socket=${host#unix://}
+	if [ -S "$socket" ] && ! [ -w "$socket" ]; then
+		fail "this user may not use the container engine at $host: run this as root, or add the user to the socket's group (which is as good as root)"
+	fi
 	[ "$host" = unix:///var/run/docker.sock ] || fail "no container engine answers at $host"
 	root || fail "no container engine answers, and only root can start one: sudo sh scripts/engine.sh"
 	have dockerd || fail "no container engine answers and dockerd is not installed"

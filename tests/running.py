@@ -105,7 +105,7 @@ class Witness:
                 except OSError:
                     pass
 
-            do_POST = do_PUT = do_GET
+            do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815  # the names that http.server calls
 
             def log_message(self, *_):
                 pass
@@ -194,9 +194,13 @@ class RunningGateway:
         fresh.replace(self.path)
 
     def __enter__(self):
-        if self._start:
-            self.start()
-            self.issue_all()
+        try:
+            if self._start:
+                self.start()
+                self.issue_all()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(self, *_):
@@ -418,5 +422,5 @@ def text_of(result):
 async def until(condition, seconds=15.0):
     """Wait for a condition; fail when it does not come true in time."""
     with anyio.fail_after(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  # the condition is outside of this process
             await anyio.sleep(0.02)

@@ -133,6 +133,6 @@ class BothRedact:
             two = self._second.inbound(action, one.result)
         return RedactedResult(result=two.result, findings=one.findings + two.findings)
 
-    def logged(self, arguments: JsonObject) -> JsonObject:
+    def logged(self, arguments: JsonObject, *, clean: bool = False) -> JsonObject:
         """Masks everything private; one of them is enough."""
-        return self._first.logged(arguments)
+        return self._first.logged(arguments, clean=clean)

@@ -200,12 +200,16 @@ class Pipeline:
     def _decide(self, action: Action, resumes: str | None) -> Judged:
         """Decide and redact: the action as its destination will receive it, the verdict, the logged view."""
         action, decision, findings = self._judge(action, resumes)
-        return action, decision, findings, self._rooms.redact.logged(action.arguments)
+        logged = self._rooms.redact.logged(action.arguments, clean=findings == ())
+        return action, decision, findings or (), logged
 
-    def _judge(self, action: Action, resumes: str | None) -> tuple[Action, Decision, tuple[Finding, ...]]:
+    def _judge(
+        self, action: Action, resumes: str | None
+    ) -> tuple[Action, Decision, tuple[Finding, ...] | None]:
+        """The findings are None when nobody looked for any."""
         decision = self._rooms.decide.decide(action)
         if decision.effect is Effect.DENY:
-            return action, decision, ()
+            return action, decision, None
         redacted = self._rooms.redact.outbound(action, resumed=resumes is not None)
         if redacted.blocked:
             return action, denial.blocked_by_privacy(redacted.blocked), redacted.findings
@@ -241,9 +245,7 @@ class Pipeline:
             return Reply(result=denial.pending(record, decision, action.id), action=action.id)
         if record.state is not ApprovalState.APPROVED:
             return await self._deny(action, denial.not_approved(record))
-        # The wait may have been long: the agent may be suspended by now, its session stopped or labelled.
-        action = replace(action, principal=await self._caller(request))
-        return await self._spend(action, decision, record)
+        return await self._spend(action, decision, record, request)
 
     async def _asked(
         self, dialogue: Dialogue, question: Question, record: ApprovalRecord
@@ -261,9 +263,13 @@ class Pipeline:
             race.cancel_scope.cancel()
         return answers[0] if answers else None
 
-    async def _spend(self, action: Action, decision: Decision, record: ApprovalRecord) -> Reply:
-        """Decide again under the policy of this moment, then spend the approval once."""
+    async def _spend(
+        self, action: Action, decision: Decision, record: ApprovalRecord, request: Request
+    ) -> Reply:
+        """Identify and decide again as of this moment, then spend the approval once."""
         rooms = self._rooms
+        # People take their time; the agent may have been suspended or its session stopped meanwhile.
+        action = replace(action, principal=await self._caller(request))
         again = rooms.decide.decide(replace(action, received_at=rooms.clock.now()))
         if again.effect is Effect.DENY:
             return await self._deny(action, again)

@@ -155,8 +155,11 @@ class Redact(Protocol):
         """What the agent may see of a result, in every channel: content, structured, errors, meta."""
         ...
 
-    def logged(self, arguments: JsonObject) -> JsonObject:
-        """The arguments as they may stand in the log: every private entity masked, long text cut."""
+    def logged(self, arguments: JsonObject, *, clean: bool = False) -> JsonObject:
+        """The arguments as they may stand in the log: every private entity masked, long text cut.
+
+        `clean` says that `outbound` has looked at these very arguments and found nothing at all.
+        """
         ...
 
 

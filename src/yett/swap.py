@@ -49,9 +49,9 @@ class SwapRedact:
         """As the current settings."""
         return self.current.inbound(action, result)
 
-    def logged(self, arguments: JsonObject) -> JsonObject:
+    def logged(self, arguments: JsonObject, *, clean: bool = False) -> JsonObject:
         """As the current settings."""
-        return self.current.logged(arguments)
+        return self.current.logged(arguments, clean=clean)
 
 
 class SwapOutbound:

@@ -58,7 +58,7 @@ async def test_a_stricter_file_and_the_operator_do_not_wait_for_it():
                 return seen[-1].is_error
 
             with anyio.fail_after(4):
-                while not await closed():
+                while not await closed():  # noqa: ASYNC110  # the file is read once a second
                     await anyio.sleep(0.1)
             assert rule_of(seen[-1]) == "closed-2"
         await until(gateway.listens)

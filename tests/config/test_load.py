@@ -34,6 +34,7 @@ def test_the_smallest_file_has_safe_defaults():
         ("version: 1\nupstreams:\n  x__y: {url: b}\n", 3, "pattern"),
         ("version: 1\nagents:\n  Kim!: {}\n", 3, "pattern"),
         ("version: 1\negress:\n  allow:\n    - a.b\n    - {host: c, metods: [GET]}\n", 5, "methods"),
+        ("version: 1\nroles: {reader: {}}\negress:\n  allow: [{host: c, to: raeder}]\n", 4, "'reader'"),
         ("version: 1\nprivacy: {default: {outbound: {SECRET: tokenise}}}\n", 2, "allow"),
         ("version: 1\ntools: {sql: {databases: {x: {url: y, mode: read-write}}}}\n", 2, "read-only"),
     ],
@@ -43,6 +44,11 @@ def test_an_error_names_the_line_and_what_is_allowed(text, line, reason):
         parse(text, HERE)
     assert f"line {line}:" in str(refused.value)
     assert reason in str(refused.value)
+
+
+@pytest.mark.parametrize("written", ["1.2", '"1.2"'])
+def test_a_tls_version_needs_no_quotes(written):
+    assert parse(f"version: 1\negress: {{tls: {{min: {written}}}}}\n", HERE).settings.egress.tls.min == "1.2"
 
 
 @pytest.mark.parametrize("pattern", LATER)

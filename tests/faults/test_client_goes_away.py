@@ -49,7 +49,7 @@ async def test_a_call_dies_with_its_client(shell_gate, transport, mode):
     async with anyio.create_task_group() as tasks:
 
         async def client():
-            async with shell_gate.client(transport, mode=mode) as connected:
+            async with shell_gate.client(transport, mode=mode) as connected:  # noqa: SIM117  # the client outlives the call
                 async with anyio.create_task_group() as calls:
                     calls.start_soon(connected.call_tool, "shell_run", sleeping(seconds))
                     await until(lambda: len(on_host(seconds)) == 2)
@@ -64,7 +64,7 @@ async def test_a_call_dies_with_a_shim_that_is_killed(shell_gate):
 
     parameters = shell_gate.shim_parameters()
     seconds = marker()
-    shim = subprocess.Popen(
+    shim = subprocess.Popen(  # noqa: ASYNC220  # at once, or not at all
         [parameters.command, *parameters.args],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -80,14 +80,14 @@ async def test_a_call_dies_with_a_shim_that_is_killed(shell_gate):
     await ends_cancelled(shell_gate, seconds)
 
 
-def hello_and_call(seconds):
+def hello_and_call(seconds, **capabilities):
     yield {
         "jsonrpc": "2.0",
         "id": 1,
         "method": "initialize",
         "params": {
             "protocolVersion": "2025-06-18",
-            "capabilities": {},
+            "capabilities": capabilities,
             "clientInfo": {"name": "raw", "version": "1"},
         },
     }
@@ -126,25 +126,47 @@ def posted(gateway, message, session=None):
     return link
 
 
-async def test_a_legacy_http_connection_that_is_only_lost_is_no_cancellation_but_a_delete_is(shell_gate):
-    """Before 2026-07-28 a lost connection is not the client's word (2025-06-18, transports), so that it
-    can come back for the answer; the DELETE of its session is.
-    """
-    seconds = marker()
-    initialize, initialized, call = hello_and_call(seconds)
-    link = posted(shell_gate, initialize)
-    answer = link.getresponse()
-    session = dict(answer.getheaders())["mcp-session-id"]
+async def opened_and_called(gateway, seconds, **capabilities):
+    """A handshake session with a call that runs, and its connection."""
+    initialize, initialized, call = hello_and_call(seconds, **capabilities)
+    link = posted(gateway, initialize)
+    session = dict(link.getresponse().getheaders())["mcp-session-id"]
     link.close()
-    posted(shell_gate, initialized, session).close()
-    link = posted(shell_gate, call, session)
+    posted(gateway, initialized, session).close()
+    link = posted(gateway, call, session)
     await until(lambda: len(on_host(seconds)) == 2)
+    return session, link
+
+
+async def test_a_lost_handshake_connection_ends_a_call_whose_answer_has_nowhere_else_to_go(shell_gate):
+    """A client that can't be asked gets its answer on that connection or not at all."""
+    seconds = marker()
+    _, link = await opened_and_called(shell_gate, seconds)
+    link.close()
+    await ends_cancelled(shell_gate, seconds)
+
+
+async def test_a_lost_handshake_connection_of_a_stream_is_no_cancellation_but_a_delete_is(shell_gate):
+    """Before 2026-07-28 a lost stream is not the client's word: it may come back for the answer."""
+    seconds = marker()
+    session, link = await opened_and_called(shell_gate, seconds, elicitation={})
     link.close()
     await anyio.sleep(0.3)
     assert len(on_host(seconds)) == 2
     status, _, _ = shell_gate.post(None, method="DELETE", headers={"Mcp-Session-Id": session})
     assert status in {200, 202, 204}
     await ends_cancelled(shell_gate, seconds)
+
+
+async def test_a_delete_ends_a_call_of_its_session(shell_gate):
+    seconds = marker()
+    session, link = await opened_and_called(shell_gate, seconds)
+    shell_gate.post(None, method="DELETE", headers={"Mcp-Session-Id": session}, agent="research-2")
+    await anyio.sleep(0.2)
+    assert len(on_host(seconds)) == 2  # another agent's word ends nothing
+    shell_gate.post(None, method="DELETE", headers={"Mcp-Session-Id": session})
+    await ends_cancelled(shell_gate, seconds)
+    link.close()
 
 
 async def test_a_client_that_goes_away_while_a_person_is_asked_leaves_the_question(shell_gate):

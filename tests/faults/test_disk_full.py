@@ -4,6 +4,7 @@
 import contextlib
 import subprocess
 
+import anyio
 import pytest
 
 from running import RunningGateway, rule_of, text_of, until
@@ -68,6 +69,7 @@ async def test_nothing_runs_on_a_full_disk_and_it_recovers(cramped):
         for _ in range(100):
             if await again():
                 break
+            await anyio.sleep(0.05)
         assert "seen" in text_of(replies[-1])
         assert cramped.witness.count("/after") == 1
     what = [fields.get("what") for _, _, fields in cramped.records("system")]

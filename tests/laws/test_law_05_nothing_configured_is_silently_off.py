@@ -16,7 +16,7 @@ from yett.action import Arrival, Kind, Request, Secret, Transport
 from yett.app import open_app
 from yett.config import settings as shapes
 from yett.config.load import load
-from yett.errors import ConfigurationError, EnvironmentFault, YettError
+from yett.errors import ConfigurationError, EnvironmentFault
 from yett.identity.tokens import CredentialKind
 from yett.joining import host_and_port, http_settings, stdio_settings
 
@@ -100,9 +100,8 @@ UNENFORCEABLE = {
 @pytest.mark.parametrize("control", UNENFORCEABLE)
 async def test_start_up_fails_for(control, stopped):
     sections, named = UNENFORCEABLE[control]
-    with pytest.raises(YettError, match="(?s).") as caught:
+    with pytest.raises((ConfigurationError, EnvironmentFault)) as caught:
         await opened(stopped, **sections)
-    assert isinstance(caught.value, ConfigurationError | EnvironmentFault)
     assert named in f"{caught.value} {caught.value.advice()} {caught.value.path}"
 
 
@@ -233,7 +232,7 @@ async def test_every_key_of_the_file_is_read_by_something(stopped, monkeypatch):
 
 async def test_the_time_that_a_question_stands_is_the_one_in_the_file(stopped):
     ask = {"id": "q", "ask": "http_request", "to": "writer"}
-    stopped.write(rules=[ask], approvals={"expires": "42s"})
+    stopped.write(rules=[ask], approvals={"expires": "42s", "hold": "0.1s"})
     async with open_app(load(stopped.path)) as app:
         token = await app.credentials.issue(CredentialKind.AGENT, "research-1")
         arrival = Arrival(transport=Transport.STDIO, credential=Secret(token.reveal()))

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
+import socket
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -80,3 +82,24 @@ def test_without_root_an_engine_is_not_started(machine):
     done = started(machine)
     assert done.returncode == 3
     assert "only root can start one" in done.stderr
+
+
+@pytest.mark.engine
+def test_a_user_who_may_not_use_the_engine_is_told_so():
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as engine:
+        path = Path(folder, "engine.sock")
+        engine.bind(str(path))
+        path.chmod(0o600)
+        Path(folder).chmod(0o755)
+        done = subprocess.run(
+            ["/bin/sh", "-s"],
+            input=SCRIPT.read_text(),
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DOCKER_HOST": f"unix://{path}"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            user="nobody",
+            cwd="/",
+        )
+    assert done.returncode == 3
+    assert done.stderr.startswith(f"engine: this user may not use the container engine at unix://{path}: ")

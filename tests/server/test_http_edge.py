@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What stands in front of the HTTP transport: raw bytes, wrong names, wrong credentials; all recorded."""
 
+import contextlib
 import json
 import socket
 
-import anyio
-import anyio.lowlevel
 import pytest
 
 from running import until
@@ -81,14 +80,12 @@ def test_a_body_that_claims_to_be_endless_is_cut_at_the_limit(gate):
         )
         link.sendall(head.encode())
         chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
-        with pytest.raises(OSError):  # noqa: PT011  # the line is closed in mid-flood, or answered
+        with pytest.raises(OSError):  # noqa: PT011, PT012  # the line is closed in mid-flood, or answered
             for _ in range(200):
                 link.sendall(chunk)
             raise OSError
-        try:
+        with contextlib.suppress(ConnectionResetError):
             assert b" 413 " in link.recv(4096)
-        except ConnectionResetError:
-            pass
 
 
 WRONG = {
@@ -114,7 +111,17 @@ def test_a_request_with_a_wrong_header_is_refused_and_recorded(gate, what):
 
 @pytest.mark.parametrize(
     "authorization",
-    [None, "", "Bearer", "Bearer ", "Bearer wrong", "Basic eHg6eHg=", "bearer\twrong", "Bearer ", "{token}"],
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer wrong",
+        "Basic eHg6eHg=",
+        "bearer\twrong",
+        "Bearer\u00a0x",
+        "{token}",
+    ],
 )
 def test_no_or_a_wrong_token_is_401_and_recorded(gate, authorization):
     if authorization == "{token}":
@@ -201,6 +208,7 @@ def test_forwarding_headers_are_not_believed(gate):
 
 @pytest.mark.anyio
 async def test_a_slow_body_does_not_hold_up_others(gate):
+    before = refusals(gate)
     with socket.create_connection(("127.0.0.1", gate.port), timeout=15) as link:
         head = (
             f"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {gate.tokens['research-1']}\r\n"
@@ -208,5 +216,4 @@ async def test_a_slow_body_does_not_hold_up_others(gate):
         link.sendall((head + "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{").encode())
         async with gate.client() as client:
             assert not (await gate.fetch(client, "/server/others")).is_error
-        await anyio.lowlevel.checkpoint()
-        await until(gate.listens)
+    await until(lambda: refusals(gate) == before + 1)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The gateway's end of the shim's line: wrong hellos, raw bytes, a peer that does not read."""
 
+import contextlib
 import json
 import stat
 
@@ -46,7 +47,7 @@ def test_a_wrong_hello_is_answered_recorded_and_the_line_is_closed(gate, what):
     assert refusals(gate) == before + 1
 
 
-@pytest.mark.parametrize("what", [name for name in MALFORMED if name not in {"nothing"}])
+@pytest.mark.parametrize("what", [name for name in MALFORMED if name != "nothing"])
 def test_a_line_that_is_no_message_is_answered_recorded_and_the_next_one_is_read(gate, what):
     before = refusals(gate)
     with raw_line(gate) as (_, lines, hello):
@@ -61,11 +62,9 @@ def test_a_line_that_is_no_message_is_answered_recorded_and_the_next_one_is_read
 
 def test_a_line_of_five_megabytes_is_refused_and_nothing_after_it_is_believed(gate):
     with raw_line(gate) as (_, lines, _hello):
-        try:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             lines.write(b"x" * (5 << 20) + b"\n" + json.dumps(INITIALIZE).encode() + b"\n")
             lines.flush()
-        except (BrokenPipeError, ConnectionResetError):
-            pass
         try:
             answers = lines.readlines()
         except ConnectionResetError:
@@ -98,10 +97,11 @@ def test_a_wrong_word_on_the_operator_s_line_is_answered_and_ends_nothing(gate):
 
 @pytest.mark.anyio
 async def test_a_hundred_connections_that_break_off_end_nothing(gate):
+    before = refusals(gate)
     for number in range(100):
         with line_to(gate) as link:
             link.sendall(b'{"yett":1,'[: number % 12])
     async with gate.client("stdio") as client:
         assert (await client.list_tools()).tools
-    with anyio.fail_after(5):
-        await until(gate.listens)
+    await until(lambda: refusals(gate) > before)
+    await anyio.sleep(0.3)  # the others are recorded too, before another test counts

@@ -129,7 +129,10 @@ def _list(verb: str, *, as_json: bool, config: str | None) -> None:
     if as_json:
         print_lines(found)
         return
-    columns = list(found[0]) if found else ["name"]
+    if not found:
+        say(f"yett.yaml names no {verb.partition('.')[0]}.")
+        return
+    columns = list(found[0])
     table([c.upper() for c in columns], [[_cell(row.get(c)) for c in columns] for row in found])
 
 

@@ -10,17 +10,27 @@ import typer
 
 from yett.audit.describe import describe
 from yett.audit.tail import tail
-from yett.audit.verify import verify
 from yett.cli import control
 from yett.cli.output import EXIT_NO, ConfigOption, JsonFlag, print_json, say, visible
+from yett.errors import EnvironmentFault
 
 audit = typer.Typer(help="The log.", no_args_is_help=True)
 
-Folder = Annotated[Path | None, typer.Option("--folder", help="A copy of a log instead of this gate's own.")]
+Folder = Annotated[
+    Path | None,
+    typer.Option(
+        "--folder", exists=True, file_okay=False, help="A copy of a log instead of this gate's own."
+    ),
+]
 
 
 def _folder(given: Path | None, config: str | None) -> Path:
-    return given if given is not None else control.configuration(config).state / "audit"
+    if given is not None:
+        return given
+    folder = control.configuration(config).state / "audit"
+    if not folder.is_dir():
+        raise EnvironmentFault(f"there is no log in {folder} yet", advice="it begins when the gateway starts")
+    return folder
 
 
 @audit.command("tail")
@@ -47,13 +57,21 @@ def tail_command(
 def verify_command(
     *,
     public_key: Annotated[
-        Path | None, typer.Option("--key", help="A public key kept elsewhere; else the one beside the log.")
+        Path | None,
+        typer.Option(
+            "--key",
+            exists=True,
+            dir_okay=False,
+            help="A public key kept elsewhere; else the one beside the log.",
+        ),
     ] = None,
     as_json: JsonFlag = False,
     folder: Folder = None,
     config: ConfigOption = None,
 ) -> None:
     """Check every line, the chain, the signed checkpoint and the gaps. Exit 1 when something is wrong."""
+    from yett.audit.verify import verify  # noqa: PLC0415 - see commands.py
+
     key = public_key.read_text(encoding="utf-8") if public_key else None
     report = verify(_folder(folder, config), public_key=key)
     if as_json:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import click
 import typer
 
 from yett import __version__
@@ -25,7 +24,7 @@ from yett.cli.policy import policy
 from yett.cli.sandbox import sandbox
 from yett.cli.sessions import sessions
 from yett.cli.setup import setup
-from yett.errors import ConfigurationError, EnvironmentFault, YettError
+from yett.errors import CallerError, ConfigurationError, EnvironmentFault, YettError
 
 yett = typer.Typer(
     help="The gate between an AI agent and its tools.",
@@ -62,12 +61,9 @@ def _version(
 def run(arguments: list[str]) -> int:
     """Run a command line and give back its exit code."""
     try:
-        code = yett(arguments, standalone_mode=False)
-    except click.exceptions.Abort:
-        return EXIT_NO
-    except click.ClickException as error:
-        error.show()
-        return EXIT_CONFIGURATION
+        yett(arguments, prog_name="yett")
+    except SystemExit as done:  # typer has told the person what was wrong with the command line: 2
+        return done.code if isinstance(done.code, int) else int(done.code is not None)
     except YettError as error:
         return _complained(error)
     except ExceptionGroup as group:  # what fails in a task of the gateway comes in one
@@ -75,7 +71,7 @@ def run(arguments: list[str]) -> int:
         if ours is None or others is not None:
             raise
         return _complained(_first(ours))
-    return code if isinstance(code, int) else 0
+    return 0
 
 
 def _complained(error: BaseException) -> int:
@@ -83,7 +79,7 @@ def _complained(error: BaseException) -> int:
     complain(str(error), advice)
     if isinstance(error, EnvironmentFault):
         return getattr(error, "exit_code", EXIT_ENVIRONMENT)
-    return EXIT_CONFIGURATION if isinstance(error, ConfigurationError) else EXIT_NO
+    return EXIT_CONFIGURATION if isinstance(error, CallerError | ConfigurationError) else EXIT_NO
 
 
 def _first(group: BaseExceptionGroup[YettError]) -> BaseException:

@@ -71,6 +71,7 @@ tools:
   http: {{}}
 egress:
   allow: [ {{ host: "127.0.0.1:{service}", methods: [GET, POST] }} ]
+approvals: {{ hold: 1s }}                 # nobody answers while the agent waits: say "pending" soon
 privacy:
   default: {{ outbound: {{ CREDIT_CARD: mask }}, inbound: {{ SECRET: mask }} }}
 """

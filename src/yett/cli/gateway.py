@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import fcntl
-import logging
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -35,6 +33,7 @@ def gateway(
         _until_released(known.state / "gateway.lock")
         say("The gateway has stopped.")
         return
+    from yett.cli.logs import log_to_stderr  # noqa: PLC0415 - see commands.py
     from yett.gateway import serve as serve_gateway  # noqa: PLC0415 - see commands.py
 
     log_to_stderr()
@@ -55,27 +54,6 @@ def _until_released(lock: Path) -> None:
     raise EnvironmentFault(f"the gateway was told to stop and still runs after {STOP_DEADLINE:.0f} s")
 
 
-def log_to_stderr() -> None:
-    """Logs are JSON lines on stderr; stdout belongs to MCP and to answers."""
-    import structlog  # noqa: PLC0415 - see commands.py
-
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
-    for chatty in ("mcp", "client", "sqlglot"):
-        # They log what upstreams and agents send; our own log says what matters without the content.
-        logging.getLogger(chatty).setLevel(logging.CRITICAL)
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-
-
 def serve(
     agent: Annotated[str, typer.Option("--agent", help="Which agent of yett.yaml this client is.")],
     config: ConfigOption = None,
@@ -89,7 +67,10 @@ def status(*, as_json: JsonFlag = False, config: ConfigOption = None) -> None:
     """What the running gateway serves, and whether its file waits for `yett policy apply`."""
     known = control.configuration(config)
     if not control.running(known):
-        say("No gateway runs on this state folder. The next client starts one; or: yett gateway")
+        if as_json:
+            print_json({"running": False})
+        else:
+            say("No gateway runs on this state folder. The next client starts one; or: yett gateway")
         raise typer.Exit(1)
     found = control.ask(known, "status")
     if as_json or not isinstance(found, dict):

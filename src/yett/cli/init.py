@@ -14,7 +14,7 @@ import typer
 
 from yett.cli.output import ConfigOption, say
 from yett.cli.sandbox import cache_folder
-from yett.config.load import configuration_path, parse
+from yett.config.load import Configuration, configuration_path, parse
 from yett.errors import ConfigurationError, EnvironmentFault
 from yett.sandbox.settings import SandboxSettings
 
@@ -94,10 +94,15 @@ def init(
     path = configuration_path(config)
     if path.exists() and not force:
         raise ConfigurationError(f"{path} exists", advice="keep it, or write over it with --force")
-    reason = anyio.run(sandbox_obstacle)
-    say(f"Container engine: {reason or 'answers; the sandbox image is there.'}")
-    text = render(agent, sandbox=not reason, reason=reason, own_state=config is not None)
-    parse(text, path)  # what this writes must load
+    obstacle = anyio.run(sandbox_obstacle)
+    if obstacle is None:
+        say("Container engine: answers; the sandbox image is there.")
+    else:
+        say(f"No sandbox: {str(obstacle).rstrip('.')}. Shell and file tools are left out. To have them:")
+        say(f"  {obstacle.advice()}")
+        say("  yett init --force")
+    text = render(agent, sandbox=obstacle is None, own_state=config is not None)
+    _check(parse(text, path))
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -112,9 +117,21 @@ def init(
     say(f"  yett doctor{option}")
 
 
-def render(agent: str, *, sandbox: bool, reason: str, own_state: bool = False) -> str:
+def _check(written: Configuration) -> None:
+    """What this writes must load: an agent's name may be no name, or that of a role."""
+    from yett.builtin import listed_tools  # noqa: PLC0415 - see commands.py
+    from yett.joining import compile_rules  # noqa: PLC0415 - see commands.py
+
+    compile_rules(written, listed_tools(written))
+
+
+def render(agent: str, *, sandbox: bool, own_state: bool = False) -> str:
     """The file for a machine with or without a usable engine."""
-    shell = "  shell: { image: yett/tiny }" if sandbox else f"  # shell: absent: {reason.splitlines()[0]}"
+    shell = (
+        "  shell: { image: yett/tiny }"
+        if sandbox
+        else "  # shell: { image: yett/tiny }         # no sandbox could be had when this was written"
+    )
     state = "\nstate: state                              # beside this file\n" if own_state else ""
     parts = [
         HEAD.format(agent=agent, state=state),
@@ -130,8 +147,8 @@ def render(agent: str, *, sandbox: bool, reason: str, own_state: bool = False) -
     return "".join(parts)
 
 
-async def sandbox_obstacle() -> str:
-    """Why shell and file tools can't be served here, in one sentence; empty when they can."""
+async def sandbox_obstacle() -> EnvironmentFault | None:
+    """Why shell and file tools can't be served here; None when they can."""
     from yett.sandbox.engine import Engine  # noqa: PLC0415 - see commands.py
     from yett.sandbox.images import build_tiny  # noqa: PLC0415 - see commands.py
 
@@ -139,7 +156,7 @@ async def sandbox_obstacle() -> str:
     try:
         await build_tiny(engine, cache=cache_folder())
     except EnvironmentFault as error:
-        return f"{error} Shell and file tools are left out."
+        return error
     finally:
         await engine.aclose()
-    return ""
+    return None

@@ -22,6 +22,8 @@ from yett.action import JsonValue
 
 EXIT_OK, EXIT_NO, EXIT_CONFIGURATION, EXIT_ENVIRONMENT, EXIT_ASK = 0, 1, 2, 3, 4
 
+PIPED_WIDTH = 100_000
+
 console = Console(highlight=False, soft_wrap=True)
 problems = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -51,13 +53,22 @@ def print_lines(values: Iterable[JsonValue]) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A plain table. Cells are shown, never interpreted."""
+    """A plain table. Cells are shown, never interpreted; what is piped on is one line a row."""
+    piped = not console.is_terminal
     drawn = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    for column in columns:
-        drawn.add_column(column, overflow="fold")
+    for number, column in enumerate(columns):
+        # Names and ids stand first and are copied from: they are never broken.
+        drawn.add_column(column, overflow="fold", no_wrap=piped or number == 0)
     for row in rows:
         drawn.add_row(*(Text(visible(cell)) for cell in row))
-    console.print(drawn)
+    if not piped:
+        console.print(drawn)
+        return
+    wide = Console(width=PIPED_WIDTH, highlight=False)
+    with wide.capture() as lines:
+        wide.print(drawn)
+    for line in lines.get().splitlines():
+        say(line.rstrip())
 
 
 def say(text: str) -> None:

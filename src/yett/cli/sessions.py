@@ -21,7 +21,10 @@ def list_sessions(*, as_json: JsonFlag = False, config: ConfigOption = None) -> 
     if as_json:
         print_lines(found)
         return
-    columns = list(found[0]) if found else ["id"]
+    if not found:
+        say("No agent has called yet.")
+        return
+    columns = list(found[0])
     table([c.upper() for c in columns], [[row.get(c) for c in columns] for row in found])
 
 

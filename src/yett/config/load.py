@@ -103,6 +103,7 @@ def parse(text: str, path: Path) -> Configuration:
     if not state.is_absolute():
         state = path.parent / state
     configuration = Configuration(path=path, text=text, document=document, settings=settings, state=state)
+    _refuse_strangers(configuration)
     _refuse_overlap(configuration)
     return configuration
 
@@ -153,6 +154,22 @@ def _resolved(schema: dict[str, object], node: dict[str, object]) -> dict[str, o
     if isinstance(reference, str) and isinstance(definitions, dict):
         return dict(definitions[reference.rpartition("/")[2]])
     return node
+
+
+def _refuse_strangers(configuration: Configuration) -> None:
+    """A name that nobody has would open the way out for nobody, and nobody would be told.
+
+    Raises:
+        ConfigurationError: `egress.allow` is for a role or agent that is not in the file.
+    """
+    settings = configuration.settings
+    known = {"*", *settings.roles, *settings.agents}
+    for index, rule in enumerate(settings.egress.allow):
+        for name in rule.to:
+            if name not in known:
+                path = ("egress", "allow", index, "to")
+                message = f"there is no role or agent {name!r}." + did_you_mean(name, known)
+                raise ConfigurationError(configuration.document.place(path, message), path=path)
 
 
 def _refuse_overlap(configuration: Configuration) -> None:

@@ -146,7 +146,8 @@ class Credential(_Section):
 class Tls(_Section):
     """`egress.tls`."""
 
-    min: Literal["1.2", "1.3"] = "1.3"
+    # 1.3 without quotes is a number in YAML.
+    min: Annotated[Literal["1.2", "1.3"], BeforeValidator(str)] = "1.3"
 
 
 class Egress(_Section):

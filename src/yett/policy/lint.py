@@ -173,10 +173,7 @@ def _beside_asks(
         if within(allow, ask) and same_agents(allow, ask, agents):
             what = f"Every call it allows is asked by {ask.id!r} anyway."
             yield _warning("shadowed", allow, what)
-        elif are_apart(allow, ask):
-            what = f"It allows, without a question, calls of a tool that {ask.id!r} asks about."
-            yield _warning("allow-beside-ask", allow, what)
-        else:
+        elif not are_apart(allow, ask):
             what = (
                 f"It allows calls outside the limits of {ask.id!r}, which asks before the same tool. "
                 "Narrow it so that the two can't both apply, or make it an ask."

@@ -68,6 +68,9 @@ class Redactor:
             )
         self._markers = marker_pattern(settings.acted_on() or {MASK_MARKER})
         self._everything: Actions = dict.fromkeys(known, FindingAction.MASK)
+        # Names of fields come again with every call. An identifier without a finding can't hold a
+        # marker of ours either, so it is clean for every look.
+        self._clean_names: set[str] = set()
 
     def outbound(self, action: Action, *, resumed: bool) -> RedactedArguments:
         """What may leave towards the action's destination. Over a limit: a blocking `LIMIT` finding."""
@@ -93,19 +96,23 @@ class Redactor:
             seen = _withheld(result, f"The result was withheld: it holds {', '.join(blocked)}.")
         return RedactedResult(result=seen, findings=tuple(look_at.findings))
 
-    def logged(self, arguments: JsonObject) -> JsonObject:
+    def logged(self, arguments: JsonObject, *, clean: bool = False) -> JsonObject:
         """The arguments as the log may hold them: whatever was found is masked, and long values are cut."""
         try:
-            seen = self._look(self._everything, markers=None).object(arguments, "")
+            seen = arguments if clean else self._look(self._everything, markers=None).object(arguments, "")
         except OverLimitError:
             return withheld("over a limit of what may be looked at")
         return short_enough(seen, self._settings.logged_text, self._settings.logged_bytes)
 
     def _look(self, actions: Actions, *, markers: re.Pattern[str] | None) -> _Look:
-        return _Look(self._settings, self._detectors, actions, markers)
+        return _Look(self._settings, self._detectors, actions, markers, self._clean_names)
 
     def _over_limit(self) -> Finding:
         return Finding(entity=LIMIT, place="", score=1.0, action=FindingAction.BLOCK, fingerprint="")
+
+
+_CLEAN_NAMES = 4096
+"""So many names without findings are remembered."""
 
 
 class _Look:
@@ -117,6 +124,7 @@ class _Look:
         detectors: tuple[Detector, ...],
         actions: Actions,
         markers: re.Pattern[str] | None,
+        clean: set[str],
     ) -> None:
         self.findings: list[Finding] = []
         self._settings = settings
@@ -124,6 +132,7 @@ class _Look:
         self._actions = actions
         self._markers = markers
         self._names: dict[str, _Name] = {}
+        self._clean = clean
         self._walker = Walker(
             on_text=self._leaf,
             on_name=self._name,
@@ -162,6 +171,8 @@ class _Look:
 
     def _name(self, name: str, place: str) -> tuple[str, str]:
         """A member's name is looked at like a text; in places, one that holds anything is its marker."""
+        if name in self._clean:
+            return name, name
         known = self._names.get(name)
         if known is None:
             before = len(self.findings)
@@ -170,6 +181,8 @@ class _Look:
             del self.findings[before:]
             hidden = marker(found[0].entity) if found else name
             known = self._names[name] = _Name(masked, hidden, found)
+            if not found and name.isidentifier() and len(self._clean) < _CLEAN_NAMES:
+                self._clean.add(name)
         step = known.shown.replace("~", "~0").replace("/", "~1")
         for item in known.found:
             self.findings.append(

@@ -165,7 +165,7 @@ class Engine:
         except (DockerException, requests.RequestException, OSError) as fault:
             self._trip()
             raise SandboxUnavailable(
-                f"{what}: no container engine answers ({fault})", advice=_ADVICE
+                f"no container engine answers at {self._settings.engine} ({what}: {fault})", advice=_ADVICE
             ) from fault
 
     def _knock(self) -> None:

@@ -29,7 +29,7 @@ from yett.ports import Gate, Identify
 from yett.server.asgi import Message, Receive, Scope, Send
 from yett.server.direct import DirectCalls
 from yett.server.fair_sessions import FairSessions
-from yett.server.mcp_server import ARRIVAL
+from yett.server.mcp_server import ARRIVAL, RECORDED
 from yett.server.settings import HttpSettings
 from yett.server.strict_json import MessageTooLarge, parse_strict_object
 
@@ -100,30 +100,33 @@ class HttpEdge:
         known = AccessToken(token=principal.id, client_id=principal.agent, subject=principal.agent, scopes=[])
         scope["user"] = AuthenticatedUser(known)
         scope[ARRIVAL] = arrival
-        recorded = self._recorded(send, arrival)
+        recorded = self._recorded(scope, send, arrival)
         if scope["method"] != "POST":
             if scope["method"] == "DELETE":
                 self._direct.close(scope)
             await self._transport(scope, receive, recorded)
             return
         try:
-            body = await self._body(receive)
+            with anyio.fail_after(self._settings.body):
+                body = await self._body(receive)
             message = parse_strict_object(body, self._settings.max_depth)
-        except BadRequest as error:
-            await self._gate.refuse(arrival, error.rule, error.public())
-            status = 413 if isinstance(error, MessageTooLarge) else 400
-            await _answer(send, status, _rpc_error(error.public()))
+        except (BadRequest, TimeoutError) as error:
+            fault = error if isinstance(error, BadRequest) else BadRequest("the message did not come in time")
+            await self._gate.refuse(arrival, fault.rule, fault.public())
+            status = 413 if isinstance(error, MessageTooLarge) else 400 if fault is error else 408
+            await _answer(send, status, _rpc_error(fault.public()))
             return
         if await self._direct.serve(scope, message, arrival, receive, send):
             return
         watched = self._direct.watch_opening(message, recorded)
         await self._transport(scope, _replay(body, receive), watched)
 
-    def _recorded(self, send: Send, arrival: Arrival) -> Send:
+    def _recorded(self, scope: Scope, send: Send, arrival: Arrival) -> Send:
         """What the SDK's transport refuses (Host, Origin, content type, session) is recorded first."""
 
         async def recording(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] >= HTTPStatus.BAD_REQUEST:
+            starts = message["type"] == "http.response.start" and not scope.get(RECORDED)
+            if starts and message["status"] >= HTTPStatus.BAD_REQUEST:
                 status = HTTPStatus(message["status"])
                 await self._gate.refuse(arrival, BadRequest.rule, f"{status.value} {status.phrase}")
             await send(message)
@@ -131,13 +134,6 @@ class HttpEdge:
         return recording
 
     async def _body(self, receive: Receive) -> bytes:
-        try:
-            with anyio.fail_after(self._settings.body_deadline):
-                return await self._whole(receive)
-        except TimeoutError as error:
-            raise BadRequest("the message did not come in time") from error
-
-    async def _whole(self, receive: Receive) -> bytes:
         parts: list[bytes] = []
         length = 0
         while True:

@@ -17,11 +17,13 @@ import mcp.types as t
 import structlog
 from mcp import MCPError
 from mcp.server import Server, ServerRequestContext
+from mcp.server.context import CallNext, HandlerResult
 from mcp.server.lowlevel import NotificationOptions
 from mcp.server.models import InitializationOptions
 from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ToolsListChanged
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from pydantic import ValidationError
 from starlette.requests import Request as HttpRequest
 
 from yett.action import (
@@ -35,11 +37,14 @@ from yett.action import (
     ToolResult,
     Transport,
 )
-from yett.errors import Unauthenticated
+from yett.errors import BadRequest, Unauthenticated
 from yett.ports import Catalog, Decide, Gate, Identify
 
 ARRIVAL = "yett.arrival"
 """Where the HTTP transport puts the `Arrival` in the ASGI scope."""
+
+RECORDED = "yett.recorded"
+"""Set in the ASGI scope when the refusal of a message is in the log already."""
 
 APPROVAL = "approval"
 TELLING_DEADLINE = 2.0
@@ -93,6 +98,7 @@ class McpServer:
             get_tool_input_schema=self._input_schema,
         )
         security = RequestStateSecurity(keys=[state_key], ttl=900, bind_principal=_principal, audience="yett")
+        self.server.middleware.append(self._recorded)
         self.server.middleware.append(RequestStateBoundary(security, default_audience="yett"))
 
     def initialization_options(self) -> InitializationOptions:
@@ -105,6 +111,17 @@ class McpServer:
         async with anyio.create_task_group() as tellings:
             for session in list(self._legacy.values()):
                 tellings.start_soon(_tell, session)
+
+    async def _recorded(self, ctx: Context, call_next: CallNext) -> HandlerResult:
+        """Record what the protocol refuses: an unknown method, wrong parameters, a forged request state."""
+        try:
+            return await call_next(ctx)
+        except (MCPError, ValidationError) as error:
+            why = error.message if isinstance(error, MCPError) else "invalid request parameters"
+            await self._gate.refuse(arrival_of(ctx), BadRequest.rule, f"{ctx.method[:64]}: {why}")
+            if isinstance(ctx.request, HttpRequest):
+                ctx.request.scope[RECORDED] = True
+            raise
 
     def _input_schema(self, name: str) -> JsonObject | None:
         tool = self._catalog.find(name)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 class HttpSettings:
     """Limits of the HTTP edge. `hosts` are the names a client may use, each `name` or `name:port`.
 
-    `session_idle` and `body_deadline` (for all of a message) are seconds.
+    `body` is how many seconds a client may take to send a message, `session_idle` those after which an
+    unused session ends.
     """
 
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
@@ -19,7 +20,7 @@ class HttpSettings:
     max_sessions: int = 1000
     max_sessions_per_agent: int = 100
     session_idle: float = 1800.0
-    body_deadline: float = 30.0
+    body: float = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict
 
 from yett.action import Authorized, JsonObject, ToolDefinition, ToolResult
 from yett.errors import ExecutionTimeout, UpstreamError
+from yett.upstreams.direct import AnsweredWithError, DirectCalls
 from yett.upstreams.http import http_client
 from yett.upstreams.names import visible
 from yett.upstreams.pinned import PinnedTools
@@ -77,6 +78,7 @@ class Connection:
         self._limits = limits
         self._on_change = on_change
         self._client: Client | None = None
+        self._direct: DirectCalls | None = None
         self._tools = PinnedTools(spec, limits)
         self._wake = anyio.Event()
         self._broken = anyio.Event()
@@ -145,12 +147,24 @@ class Connection:
             async with self._client_over(program) as client:
                 yield client
             return
-        async with http_client(self.spec, self._limits) as http:
+        sessions: list[str] = []
+        async with http_client(self.spec, self._limits, sessions.append) as http:
             remote = streamable_http_client(
                 self.spec.url, http_client=http, max_sse_event_size=self._limits.message_bytes
             )
             async with self._client_over(remote) as client:
-                yield client
+                direct = DirectCalls(
+                    self.spec,
+                    self._limits,
+                    revision=client.protocol_version,
+                    session=sessions[-1] if sessions else None,
+                )
+                self._direct = direct
+                try:
+                    yield client
+                finally:
+                    self._direct = None
+                    await direct.aclose()
 
     def _client_over(self, transport: Any) -> Client:
         return Client(transport, mode=self.spec.mode, cache=None, message_handler=self._on_message)
@@ -252,41 +266,44 @@ class Connection:
         try:
             with anyio.fail_after(seconds):
                 async with self._in_flight:
-                    raw = await self._send(client, original, call.action.arguments)
+                    raw = await self._send(client, original, call)
         except TimeoutError as error:
             self._suspect.set()
             raise ExecutionTimeout(
                 f"The upstream {name} did not answer within {seconds:g} seconds."
             ) from error
         except MCPError as error:
-            return self._answered_with_error(error, tool)
+            return self._answered_with_error(error.error.code, error.error.message, tool)
+        except AnsweredWithError as error:
+            return self._answered_with_error(error.code, error.message, tool)
         except FAILURES as error:
             self._suspect.set()
             raise UpstreamError(f"The upstream {name} sent something that is not MCP.") from error
         return result_of(raw, name, tool.result_labels, self._limits)
 
-    async def _send(self, client: Client, original: str, arguments: JsonObject) -> JsonObject:
-        """The raw result.
+    async def _send(self, client: Client, original: str, call: Authorized) -> JsonObject:
+        """The raw result, by the short way where there is one.
 
         The SDK's own `call_tool` would also run the upstream's schema on it, whose patterns could stall
         this process, and would list the tools again first.
         """
-        params = mcp_types.CallToolRequestParams(name=original, arguments=dict(arguments))
+        arguments = dict(call.action.arguments)
+        if self._direct is not None and self._direct.takes(original, call.action.tool.input_schema):
+            return await self._direct.call(original, arguments)
+        params = mcp_types.CallToolRequestParams(name=original, arguments=arguments)
         raw = await client.session.send_request(mcp_types.CallToolRequest(params=params), _Raw)
         return dict(raw.model_extra or {})
 
-    def _answered_with_error(self, error: MCPError, tool: ToolDefinition) -> ToolResult:
+    def _answered_with_error(self, code: int, message: str, tool: ToolDefinition) -> ToolResult:
         """An error answer is the upstream's text: a result, so that it is redacted and labelled."""
-        if error.error.code in _CLOSED:
+        if code in _CLOSED:
             self._broken.set()
             raise UpstreamError(
                 f"The upstream {self.spec.name} broke off during the call; whether it ran is unknown."
-            ) from error
-        text = visible(error.error.message, _MESSAGE)
+            )
+        text = visible(message, _MESSAGE)
         return ToolResult(
-            content=(
-                {"type": "text", "text": f"{self.spec.name} answered with error {error.error.code}: {text}"},
-            ),
+            content=({"type": "text", "text": f"{self.spec.name} answered with error {code}: {text}"},),
             is_error=True,
             labels=tool.result_labels,
         )

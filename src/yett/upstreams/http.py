@@ -7,7 +7,7 @@ upstream's, so that is never followed. Called by `connection`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -47,20 +47,29 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def http_client(spec: UpstreamSpec, limits: UpstreamLimits) -> httpx2.AsyncClient:
-    """A client for this upstream alone. Enter it as a context manager."""
+def http_client(
+    spec: UpstreamSpec, limits: UpstreamLimits, on_session: Callable[[str], None]
+) -> httpx2.AsyncClient:
+    """A client for this upstream alone. Enter it as a context manager.
+
+    `on_session` is told the session id that the upstream gives out.
+    """
     headers = {spec.credential_header: spec.credentials.reveal()} if spec.credentials else {}
     return httpx2.AsyncClient(
-        headers=headers, timeout=_TIMEOUT, trust_env=False, transport=_Bounded(limits.message_bytes)
+        headers=headers,
+        timeout=_TIMEOUT,
+        trust_env=False,
+        transport=_Bounded(limits.message_bytes, on_session),
     )
 
 
 class _Bounded(httpx2.AsyncBaseTransport):
     """Refuses redirects, and answers or events over the limit."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, on_session: Callable[[str], None]) -> None:
         self._inner = httpx2.AsyncHTTPTransport(trust_env=False)
         self._limit = limit
+        self._on_session = on_session
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         # Answers are bounded as they come over the wire, so they must come as they are.
@@ -69,6 +78,8 @@ class _Bounded(httpx2.AsyncBaseTransport):
         if response.is_redirect or response.headers.get("content-encoding", "identity") != "identity":
             await response.aclose()
             raise httpx2.RemoteProtocolError("a redirect or a coding that was not asked for")
+        if session := response.headers.get("mcp-session-id"):
+            self._on_session(session)
         is_stream = response.headers.get("content-type", "").startswith("text/event-stream")
         response.stream = _BoundedStream(response.stream, self._limit, is_stream=is_stream)
         return response

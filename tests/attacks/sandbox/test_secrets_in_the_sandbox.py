@@ -36,6 +36,7 @@ async def test_the_one_time_secret_is_nowhere_inside(sandboxes_of, entropy, monk
 async def test_the_mount_table_names_no_folder_of_the_gateway_but_the_socket(sandboxes_of, run_dir):
     async with sandboxes_of() as boxes, boxes.lease("s") as box:
         table = (await box.run(sh("cat /proc/self/mountinfo"))).stdout.decode()
-    ours = re.findall(rf"{re.escape(str(run_dir))}\S*", table)
+    # Where /tmp is a mount of its own, the table names the folder from there on.
+    ours = re.findall(rf"\S*/{re.escape(run_dir.name)}\S*", table)
     assert len(ours) == 1
     assert Path(ours[0].removesuffix("//deleted")).name == "s"
