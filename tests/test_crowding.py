@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """One caller does not use up what all share."""
 
+import threading
+
 import anyio
 import pytest
 
 from gate import World, denial_of
 from yett.action import Arrival, Transport
-from yett.crowding import Floodgate, Seats, TooManyCalls
+from yett.crowding import Bench, Floodgate, Seats, TooManyCalls
 from yett.pipeline import Pipeline, PipelineSettings
 from yett.testing import FrozenClock
 
@@ -62,3 +64,42 @@ def test_a_source_is_let_through_again_after_the_window_and_sources_are_bounded(
     assert seen("a")
     assert seen("c")
     assert seen("b")
+
+
+async def test_one_agents_long_inspections_take_one_thread_and_anothers_go_on():
+    bench, let_go = Bench(threads=2), threading.Event()
+    running, most = [], []
+
+    def long(number):
+        running.append(number)
+        most.append(len(running))
+        let_go.wait(20)
+        running.remove(number)
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(50):
+            tasks.start_soon(bench.run, "research-1", long, number)
+        with anyio.fail_after(10):
+            while not running:  # noqa: ASYNC110 - a thread tells no event loop
+                await anyio.sleep(0.01)
+        with anyio.fail_after(10):
+            assert await bench.run("research-2", str, 5) == "5"
+        assert len(running) == 1
+        let_go.set()
+    assert max(most) == 1
+
+
+async def test_inspections_of_many_agents_take_no_more_threads_than_there_are():
+    bench, let_go = Bench(threads=2), threading.Event()
+    running, most = [], []
+
+    def long(number):
+        running.append(number)
+        most.append(len(running))
+        let_go.wait(0.02)
+        running.remove(number)
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(10):
+            tasks.start_soon(bench.run, f"agent-{number}", long, number)
+    assert max(most) == 2

@@ -81,7 +81,12 @@ class Administration:
     async def _approvals(self, request: JsonObject, _: Operator) -> JsonValue:
         records = await self._app.approvals.all()
         everything = request.get("all") is True
-        return [_row(r) for r in records if everything or r.state is ApprovalState.PENDING]
+        # Without arguments: an agent's megabytes must not keep the others' questions from being listed.
+        return [
+            {name: value for name, value in _row(r).items() if name != "arguments"}
+            for r in records
+            if everything or r.state is ApprovalState.PENDING
+        ]
 
     async def _approval(self, request: JsonObject, _: Operator) -> JsonValue:
         record = await self._found(request)

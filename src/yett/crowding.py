@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What keeps one caller from using up what all share: seats for calls, and room in the log.
+"""What keeps one caller from using up what all share: seats for calls, threads, and room in the log.
 
 State in memory, bounded, for one gateway process. Called by `pipeline.py` alone.
 """
@@ -7,12 +7,19 @@ State in memory, bounded, for one gateway process. Called by `pipeline.py` alone
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar, TypeVarTuple
+
+import anyio
+import anyio.to_thread
 
 from yett.action import Arrival
 from yett.errors import BadRequest
 from yett.ports import Clock
+
+Made = TypeVar("Made")
+Given = TypeVarTuple("Given")
 
 
 class TooManyCalls(BadRequest):
@@ -46,6 +53,19 @@ class Seats:
             self._taken[agent] -= 1
             if not self._taken[agent]:
                 del self._taken[agent]
+
+
+class Bench:
+    """Threads for long inspections: `threads` in all and one for each agent, so that the others' go on."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = anyio.CapacityLimiter(threads)
+        self._turns: dict[str, anyio.Lock] = {}
+
+    async def run(self, agent: str, work: Callable[[*Given], Made], *given: *Given) -> Made:
+        """The result of `work` in a thread, when it is this agent's turn."""
+        async with self._turns.setdefault(agent, anyio.Lock()):
+            return await anyio.to_thread.run_sync(work, *given, limiter=self._threads)
 
 
 class Floodgate:

@@ -46,7 +46,7 @@ from yett.action import (
     ToolResult,
     canonical_json,
 )
-from yett.crowding import Floodgate, Seats
+from yett.crowding import Bench, Floodgate, Seats
 from yett.errors import (
     AuditUnavailable,
     BadRequest,
@@ -101,7 +101,8 @@ class PipelineSettings:
 
     `hold` is how long a call waits for a person before it is answered as pending; `grace` is what an
     executor gets on top of the tool's own timeout; `cleanup` bounds the work after a cancelled call.
-    Text of more than `thread_over` bytes is inspected off the event loop. An agent has at most
+    Text of more than `thread_over` bytes is inspected off the event loop, in one of `threads` threads and one
+    for each agent at a time: what Python computes in threads slows the loop down. An agent has at most
     `calls_per_agent` calls in flight. Failed attempts beyond identity's limit are recorded once in
     `flood_window` for each of `flood_sources` sources.
     """
@@ -110,6 +111,7 @@ class PipelineSettings:
     grace: float = 15.0
     cleanup: float = 10.0
     thread_over: int = 64 << 10
+    threads: int = 2
     calls_per_agent: int = 64
     flood_window: float = 60.0
     flood_sources: int = 4096
@@ -122,6 +124,7 @@ class Pipeline:
         self._rooms = rooms
         self._settings = settings
         self._seats = Seats(settings.calls_per_agent)
+        self._bench = Bench(settings.threads)
         self._floodgate = Floodgate(rooms.clock, settings.flood_window, settings.flood_sources)
 
     async def refuse(self, arrival: Arrival, rule: str, reason: str) -> None:
@@ -154,7 +157,7 @@ class Pipeline:
             return await self._from_decide(action, request, dialogue)
 
     async def _from_decide(self, action: Action, request: Request, dialogue: Dialogue | None) -> Reply:
-        judged = await self._off_loop(action.size, self._decide, action, request.resumes)
+        judged = await self._off_loop(action.size, action, self._decide, action, request.resumes)
         action, decision, findings, logged = judged
         decided = evidence.decided(action, decision, findings, logged)
         if decision.effect is Effect.DENY:
@@ -328,7 +331,7 @@ class Pipeline:
             await rooms.sessions.label(action.principal.session, labels)
         size = len(canonical_json([*raw.content, raw.structured]))
         result = replace(raw, labels=labels)
-        redacted = await self._off_loop(size, rooms.redact.inbound, action, result)
+        redacted = await self._off_loop(size, action, rooms.redact.inbound, action, result)
         return redacted.result, redacted.findings
 
     async def _ended(
@@ -348,11 +351,13 @@ class Pipeline:
         await self._finish(approval, outcome)
         return Reply(result=result, action=action.id)
 
-    async def _off_loop(self, size: int, work: Callable[[*Given], Made], *given: *Given) -> Made:
+    async def _off_loop(
+        self, size: int, action: Action, work: Callable[[*Given], Made], *given: *Given
+    ) -> Made:
         """Pure work on much text goes to a thread: one caller's megabyte must not hold up the others."""
         if size <= self._settings.thread_over:
             return work(*given)
-        return await anyio.to_thread.run_sync(work, *given)
+        return await self._bench.run(action.principal.agent, work, *given)
 
     def _cleaning_up(self) -> anyio.CancelScope:
         """Work that a cancelled call still has to do, with an end of its own."""

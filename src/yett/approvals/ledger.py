@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final
 
 import anyio
@@ -46,7 +47,7 @@ class Ledger:
         self._settings = settings
         self._on_transition = on_transition
         self._latest: dict[str, str] = {}
-        self._open: dict[str, set[str]] = {}
+        self._open: dict[str, dict[str, ApprovalRecord]] = {}
         self._finished: deque[tuple[str, str]] = deque()
         self._left_pending: dict[str, anyio.Event] = {}
 
@@ -85,8 +86,10 @@ class Ledger:
 
     async def pending_of(self, agent: str) -> int:
         """How many questions of an agent stand open, with expiry applied."""
-        for approval in tuple(self._open.get(agent, ())):
-            await self.read(approval)
+        # Judged without their arguments: one agent's megabytes would be read for each of its questions.
+        for approval, record in tuple(self._open.get(agent, {}).items()):
+            if self.deadlines.left(record) <= 0:
+                await self.read(approval)
         return len(self._open.get(agent, ()))
 
     async def create(self, stored: Stored, *, by: str) -> None:
@@ -132,9 +135,9 @@ class Ledger:
         record = stored.record
         self._latest[record.key] = record.id
         if record.state is ApprovalState.PENDING:
-            self._open.setdefault(record.agent, set()).add(record.id)
+            self._open.setdefault(record.agent, {})[record.id] = replace(record, arguments={})
         else:
-            self._open.get(record.agent, set()).discard(record.id)
+            self._open.get(record.agent, {}).pop(record.id, None)
             if (event := self._left_pending.pop(record.id, None)) is not None:
                 event.set()
         if record.state in states.LIVE:

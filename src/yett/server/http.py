@@ -21,7 +21,6 @@ from mcp.server import Server
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
-from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 
 from yett.action import Arrival, Secret, Transport
@@ -29,6 +28,7 @@ from yett.errors import BadRequest, EnvironmentFault, Unauthenticated
 from yett.ports import Gate, Identify
 from yett.server.asgi import Message, Receive, Scope, Send
 from yett.server.direct import DirectCalls
+from yett.server.fair_sessions import FairSessions
 from yett.server.mcp_server import ARRIVAL, RECORDED
 from yett.server.settings import HttpSettings
 from yett.server.strict_json import MessageTooLarge, parse_strict_object
@@ -61,8 +61,9 @@ class HttpEdge:
         self._identify = identify
         self._settings = settings
         hosts = [form for name in settings.hosts for form in (name, f"{name}:*")]
-        self._manager = StreamableHTTPSessionManager(
+        self._manager = FairSessions(
             server,
+            per_agent=settings.max_sessions_per_agent,
             security_settings=TransportSecuritySettings(
                 enable_dns_rebinding_protection=True,
                 allowed_hosts=hosts,

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 class HttpSettings:
     """Limits of the HTTP edge. `hosts` are the names a client may use, each `name` or `name:port`.
 
-    `body` is how many seconds a client may take to send a message.
+    `body` is how many seconds a client may take to send a message, `session_idle` those after which an
+    unused session ends.
     """
 
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
     max_body: int = 4 << 20
     max_depth: int = 64
     max_sessions: int = 1000
+    max_sessions_per_agent: int = 100
     session_idle: float = 1800.0
     body: float = 30.0
 

@@ -147,7 +147,8 @@ class DirectCalls:
                     reader.feed(await stream.receive(_READ))
                 except anyio.EndOfStream:
                     break
-                answer = await self._sorted_out(reader, wanted)
+                # What comes back for a notice is not looked at: a request in it would be declined by another.
+                answer = await self._sorted_out(reader, wanted) if wanted is not None else None
             reusable = reader.complete and reader.keep_alive
             return answer
         finally:
@@ -156,10 +157,10 @@ class DirectCalls:
             else:
                 await anyio.aclose_forcefully(stream)
 
-    async def _sorted_out(self, reader: _Reader, wanted: str | None) -> JsonObject | None:
+    async def _sorted_out(self, reader: _Reader, wanted: str) -> JsonObject | None:
         """The answer, if it is among the messages that have come; requests of the upstream are declined."""
         for message in reader.messages():
-            if wanted is not None and message.get("id") == wanted and "method" not in message:
+            if message.get("id") == wanted and "method" not in message:
                 return message
             if "method" in message and "id" in message:
                 declined: JsonObject = {"jsonrpc": "2.0", "id": message["id"], "error": _NO_SUCH_METHOD}
@@ -202,6 +203,7 @@ class _Reader:
         self._headers: dict[str, str] = {}
         self._header_bytes = 0
         self._body = bytearray()
+        self._searched = 0
         self._parser = httptools.HttpResponseParser(self)
 
     def feed(self, data: bytes) -> None:
@@ -218,15 +220,26 @@ class _Reader:
 
     def messages(self) -> list[JsonObject]:
         """The messages that are complete and were not given before."""
-        if self._headers.get("content-type", "").startswith("text/event-stream"):
-            *events, rest = self._body.replace(b"\r\n", b"\n").split(b"\n\n")
-            self._body = bytearray(rest)
-            found = [_event_data(bytes(event)) for event in events]
+        if self._is_stream():
+            found = [_event_data(event) for event in self._events()]
             return [_message(data) for data in found if data]
         if not self.complete or not self._body:
             return []
         data, self._body = bytes(self._body), bytearray()
         return [_message(data)]
+
+    def _is_stream(self) -> bool:
+        return self._headers.get("content-type", "").startswith("text/event-stream")
+
+    def _events(self) -> list[bytes]:
+        """The events that have ended. Each byte is looked at once, in however small pieces it came."""
+        events: list[bytes] = []
+        while (end := self._body.find(b"\n\n", self._searched)) >= 0:
+            events.append(bytes(self._body[:end]))
+            del self._body[: end + 2]
+            self._searched = 0
+        self._searched = max(0, len(self._body) - 1)
+        return events
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header, from the parser."""
@@ -247,7 +260,8 @@ class _Reader:
         """Part of the body, from the parser."""
         if len(self._body) + len(data) > self._limit:
             raise UpstreamError("a message over the limit")
-        self._body += data
+        # A line of an event ends with either; JSON holds a carriage return only as an escape.
+        self._body += data.replace(b"\r", b"") if self._is_stream() else data
 
     def on_message_complete(self) -> None:
         """The end, from the parser."""

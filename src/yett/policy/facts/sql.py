@@ -3,10 +3,10 @@
 
 Never the first word: `WITH x AS (DELETE ...) SELECT` deletes, and so does the second statement. Read
 with SQLite's grammar, the one of the gate's own SQL tool. A statement that sqlglot only keeps as text
-(EXPLAIN, VACUUM, triggers), or that can be read in two ways (`/*! ... */`; `x IN t`, where t is a
-table and looks like a column; a dot inside a quoted name), has no facts, so rules that allow on them
-do not match. sqlglot is imported on first use because it costs memory, and its log is silenced
-because it would print the statement.
+(EXPLAIN, VACUUM, triggers), or that can be read in two ways (`/*! ... */`; U+FEFF, which is a space to
+SQLite and part of a name here; `x IN t`, where t is a table and looks like a column; a dot inside a
+quoted name), has no facts, so rules that allow on them do not match. sqlglot is imported on first use
+because it costs memory, and its log is silenced because it would print the statement.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def read_sql(text: str, limit: int, home: str | None = None) -> SqlFacts | None:
 
     `limit` is in characters; `home` is the database that unqualified tables, and `main`, are in.
     """
-    if len(text) > limit or "\0" in text or "/*!" in text:
+    if len(text) > limit or "\0" in text or "/*!" in text or "\ufeff" in text:
         return None
     import sqlglot  # noqa: PLC0415 - see the module's docstring
     from sqlglot.errors import SqlglotError  # noqa: PLC0415
