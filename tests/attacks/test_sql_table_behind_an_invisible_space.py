@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """U+FEFF is a space to SQLite and part of a name to the policy's parser: a denied table gets another name.
 
-Every query that SQLite runs is compared with what the facts say it reads, for each odd character in each place.
+Every query that SQLite runs is compared with what the facts say it reads, for each odd character at each
+place.
 """
 
 from __future__ import annotations
