@@ -8,6 +8,7 @@ checks what it shows, and the demo fails when a step does not come out as told.
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -207,11 +208,13 @@ class Story:
             console.print()
 
     async def _call(self, agent: Client, tool: str, arguments: dict[str, str]) -> str:
-        console.print(f"[cyan]agent calls[/] {escape(tool)} {escape(visible(arguments))}")
+        console.print(f"[cyan]agent calls[/] {escape(tool)} {escape(visible(json.dumps(arguments)))}")
         result = await agent.call_tool(tool, arguments)
         text = "\n".join(block.text for block in result.content if block.type == "text")
         for line in text.splitlines():
-            console.print(Text(f"  | {visible(line)}", style="red" if result.is_error else "green"))
+            console.print(
+                Text(f"  | {visible(line.expandtabs())}", style="red" if result.is_error else "green")
+            )
         return text
 
     def _yett(self, *words: str, shown: bool = True) -> str:
