@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from yett import __version__
-from yett.action import ApprovalRecord, ApprovalState, JsonObject, JsonValue, Secret, Vote
+from yett.action import ApprovalRecord, ApprovalState, JsonObject, JsonValue, Secret, Vote, canonical_json
 from yett.app import App
 from yett.applied import InForce, waiting_for_restart, write_applied
 from yett.approvals.render import render
@@ -20,6 +20,9 @@ from yett.config.load import load
 from yett.errors import BadRequest
 from yett.identity.tokens import CredentialKind
 from yett.server.control import Operator, Verb
+
+LISTED_ARGUMENTS = 16_000
+"""So many bytes of arguments stand in a list of approvals."""
 
 
 class Administration:
@@ -81,12 +84,8 @@ class Administration:
     async def _approvals(self, request: JsonObject, _: Operator) -> JsonValue:
         records = await self._app.approvals.all()
         everything = request.get("all") is True
-        # Without arguments: an agent's megabytes must not keep the others' questions from being listed.
-        return [
-            {name: value for name, value in _row(r).items() if name != "arguments"}
-            for r in records
-            if everything or r.state is ApprovalState.PENDING
-        ]
+        wanted = (r for r in records if everything or r.state is ApprovalState.PENDING)
+        return [{**_row(r), "arguments": _listed(r.arguments)} for r in wanted]
 
     async def _approval(self, request: JsonObject, _: Operator) -> JsonValue:
         record = await self._found(request)
@@ -239,6 +238,12 @@ class Administration:
             kept = after.settings.model_copy(update={name: getattr(old, name) for name in restart})
             self._app.in_force = InForce(applied=replace(after, settings=kept))
         return {"digest": after.digest, "restart": [*restart]}
+
+
+def _listed(arguments: JsonObject) -> JsonObject:
+    """Arguments as a list shows them: an agent's megabytes must not break the list of all questions."""
+    size = len(canonical_json(arguments))
+    return arguments if size <= LISTED_ARGUMENTS else {"withheld": f"{size} bytes; `approvals show` has them"}
 
 
 def _row(record: ApprovalRecord) -> JsonObject:

@@ -11,8 +11,9 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import stat
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -424,6 +425,21 @@ def _instance(state: Path) -> str:
 
 
 def _run_dir(state: Path) -> Path:
-    """Where sandbox sockets live: short, because the kernel takes 107 bytes; ours alone."""
-    base = Path("/run") if os.access("/run", os.W_OK) else Path(f"/tmp/yett-{os.getuid()}")  # noqa: S108
+    """Where sandbox sockets live: short, because the kernel takes 107 bytes; ours alone.
+
+    Raises:
+        EnvironmentFault: somebody else made the folder first. The engine mounts what lies in it as root.
+    """
+    base = Path("/run")
+    if not os.access(base, os.W_OK):
+        base = _own_folder(Path(f"/tmp/yett-{os.getuid()}"))  # noqa: S108 - checked to be ours
     return base / f"yett-{_instance(state)}"
+
+
+def _own_folder(path: Path) -> Path:
+    with suppress(FileExistsError):
+        path.mkdir(mode=0o700)
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        raise EnvironmentFault(f"{path} is not this user's alone", advice=f"remove it: rm -r {path}")
+    return path

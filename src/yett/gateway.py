@@ -27,7 +27,7 @@ from yett.config.load import Configuration, load
 from yett.errors import ConfigurationError, EnvironmentFault
 from yett.joining import host_and_port, http_settings, stdio_settings
 from yett.server.control import ControlEdge
-from yett.server.http import HttpEdge, listen
+from yett.server.http import HttpEdge, ImpatientProtocol, listen
 from yett.server.stdio import StdioEdge
 
 log = structlog.get_logger("yett.gateway")
@@ -155,7 +155,7 @@ async def _serve_http(
         server_header=False,
         date_header=False,
         ws="none",
-        http="httptools",
+        http=ImpatientProtocol,
         proxy_headers=False,  # X-Forwarded-For is the caller's word, and every caller is on loopback
         limit_concurrency=1024,
         timeout_graceful_shutdown=2,

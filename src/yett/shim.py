@@ -23,6 +23,16 @@ from pathlib import Path
 START_DEADLINE = 30.0
 HELLO_DEADLINE = 15.0
 _CHUNK = 65536
+_NOT_PASSED_ON = (
+    "LD_",
+    "DYLD_",
+    "PYTHON",
+    "SSL_CERT_",
+    "SSLKEYLOGFILE",
+    "OPENSSL_",
+    "GCONV_PATH",
+    "GLIBC_TUNABLES",
+)
 
 EXIT_OK, EXIT_CONFIGURATION, EXIT_ENVIRONMENT = 0, 2, 3
 EXIT_LOCKED = 75
@@ -118,11 +128,12 @@ def open_line(path: str, configuration: str) -> socket.socket:
         raise ShimError(f"no gateway runs and none can be started: {error}", EXIT_ENVIRONMENT) from None
     with os.fdopen(descriptor, "ab") as output:
         gateway = subprocess.Popen(
-            # -E and -P: what a client puts into our environment chooses no code for the gateway.
+            # -E, -P, _environment: what a client puts into ours chooses no code and no trust there.
             [sys.executable, "-E", "-P", "-m", "yett", "gateway", "--config", configuration],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
+            env=_environment(),
             start_new_session=True,  # it outlives this client: other clients share it
             cwd="/",
         )
@@ -136,6 +147,11 @@ def open_line(path: str, configuration: str) -> socket.socket:
             raise ShimError(f"the gateway did not start; the reason is at the end of {log}", EXIT_ENVIRONMENT)
         time.sleep(0.02)
     raise ShimError(f"the gateway did not start within {START_DEADLINE:.0f} s; see {log}", EXIT_ENVIRONMENT)
+
+
+def _environment() -> dict[str, str]:
+    """Ours without what loads libraries or says whose certificates count: all clients share the gateway."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_NOT_PASSED_ON)}
 
 
 def connect(path: str) -> socket.socket | None:

@@ -9,6 +9,7 @@ import pytest
 
 from gate import ASK, World, approval_of
 from running import RunningGateway
+from yett.administration import LISTED_ARGUMENTS, _listed
 from yett.testing import MemoryStore
 
 pytestmark = pytest.mark.anyio
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.anyio
 BIG = "x" * 3_900_000
 
 
-async def test_the_operators_list_holds_no_arguments_and_is_whole():
+async def test_the_operators_list_is_whole_and_withholds_what_is_large():
     with RunningGateway() as gateway:
         async with gateway.client() as client:
             for number in range(15):
@@ -24,9 +25,17 @@ async def test_the_operators_list_holds_no_arguments_and_is_whole():
         rows = gateway.ask("approvals.list")
         assert len(rows) == 15
         assert len(json.dumps(rows)) < 20_000
-        assert all("arguments" not in row for row in rows)
+        assert all("bytes" in row["arguments"]["withheld"] for row in rows)
         shown = gateway.ask("approvals.show", id=rows[0]["id"])
         assert shown["arguments"]["body"] == BIG
+
+
+def test_the_first_arguments_that_are_too_large_are_withheld():
+    fits = {"a": "x" * (LISTED_ARGUMENTS - len('{"a":""}'))}
+    assert _listed(fits) == fits
+    assert _listed({"a": fits["a"] + "x"}) == {
+        "withheld": f"{LISTED_ARGUMENTS + 1} bytes; `approvals show` has them"
+    }
 
 
 class Counting(MemoryStore):

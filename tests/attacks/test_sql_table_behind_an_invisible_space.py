@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """U+FEFF is a space to SQLite and part of a name to the policy's parser: a denied table gets another name.
 
-Every query that SQLite runs is compared with what the facts say it reads, for each odd character at each
-place.
+Every query that SQLite runs is compared with what the facts say it reads, for odd characters in each place.
 """
 
 from __future__ import annotations
@@ -16,9 +15,7 @@ from yett.policy.compiler import compile_policy
 from yett.policy.facts.sql import read_sql
 from yett.policy.source import AgentSpec, PolicySource
 
-ODD = [
-    chr(code) for code in (*range(1, 0x100), 0x1680, *range(0x2000, 0x2070), 0x3000, 0xFE0F, 0xFEFF, 0xFFFD)
-]
+ODD = [chr(c) for c in (*range(1, 0x100), 0x1680, *range(0x2000, 0x2070), 0x3000, 0xFE0F, 0xFEFF, 0xFFFD)]
 PLACES = (
     "SELECT * FROM {0}salaries",
     "SELECT * FROM{0}salaries",

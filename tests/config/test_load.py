@@ -95,3 +95,26 @@ def test_a_workspace_that_reaches_the_state_through_a_symlink_fails_start_up(tmp
 
 def test_a_workspace_beside_the_state_is_fine():
     assert parse("version: 1\nstate: /s\ntools: {shell: {workspace: /w}}\n", HERE).settings.tools.shell
+
+
+@pytest.mark.parametrize("name", ["crm", "Api.acme.com", "egres", "upstream:crm"])
+def test_privacy_for_a_destination_that_nothing_sends_to_is_an_error_with_its_line(name):
+    with pytest.raises(ConfigurationError, match="line 3: .*no tool sends there"):
+        parse(
+            "version: 1\negress: {allow: [api.acme.com]}\n"
+            f"privacy: {{destinations: {{'{name}': {{outbound: {{SECRET: block}}}}}}}}\n",
+            HERE,
+        )
+
+
+@pytest.mark.parametrize(
+    "name", ["egress", "sandbox", "docs", "upstream:docs", "api.acme.com", "a.b.com", "d"]
+)
+def test_privacy_for_a_destination_that_is_there_is_taken(name):
+    assert parse(
+        "version: 1\negress: {allow: ['api.acme.com:8443', '*.b.com']}\n"
+        "upstreams: {docs: {url: 'http://127.0.0.1:1/mcp'}}\n"
+        "tools: {sql: {databases: {d: {url: 'sqlite:///d.db'}}}}\n"
+        f"privacy: {{destinations: {{'{name}': {{outbound: {{SECRET: block}}}}}}}}\n",
+        HERE,
+    ).settings.privacy.destinations

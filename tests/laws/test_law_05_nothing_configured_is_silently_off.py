@@ -193,7 +193,7 @@ EVERYTHING = {
         "shell": {"image": "yett/tiny", "workspace": "/usr"},
     },
     "upstreams": {"u": {"command": ["/bin/false"], "sandbox": False, "env": {"A": "b"}, "cwd": "/usr"}},
-    "privacy": {"destinations": {"crm": {"outbound": {"CREDIT_CARD": "mask"}}}},
+    "privacy": {"destinations": {"u": {"outbound": {"CREDIT_CARD": "mask"}}}},
     "rules": [],
 }
 

@@ -104,6 +104,7 @@ def parse(text: str, path: Path) -> Configuration:
         state = path.parent / state
     configuration = Configuration(path=path, text=text, document=document, settings=settings, state=state)
     _refuse_strangers(configuration)
+    _refuse_unknown_destinations(configuration)
     _refuse_overlap(configuration)
     return configuration
 
@@ -170,6 +171,24 @@ def _refuse_strangers(configuration: Configuration) -> None:
                 path = ("egress", "allow", index, "to")
                 message = f"there is no role or agent {name!r}." + did_you_mean(name, known)
                 raise ConfigurationError(configuration.document.place(path, message), path=path)
+
+
+def _refuse_unknown_destinations(configuration: Configuration) -> None:
+    """Privacy for a destination that no call has would be silently off.
+
+    Raises:
+        ConfigurationError: `privacy.destinations` names what no tool sends to.
+    """
+    settings = configuration.settings
+    databases = settings.tools.sql.databases if settings.tools.sql else {}
+    hosts = {rule.host.rpartition(":")[0] or rule.host for rule in settings.egress.allow}
+    known = {"egress", "sandbox", "sql", *settings.upstreams, *databases, *hosts}
+    known |= {f"upstream:{name}" for name in settings.upstreams} | {f"sql:{name}" for name in databases}
+    for name in settings.privacy.destinations:
+        if name not in known and f"*.{name.partition('.')[2]}" not in hosts:
+            path = ("privacy", "destinations", name)
+            message = "no tool sends there." + did_you_mean(name, known)
+            raise ConfigurationError(configuration.document.place(path, message), path=path)
 
 
 def _refuse_overlap(configuration: Configuration) -> None:

@@ -9,6 +9,7 @@ message asks for.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator
@@ -22,6 +23,7 @@ from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 from mcp.server.transport_security import TransportSecuritySettings
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from yett.action import Arrival, Secret, Transport
 from yett.errors import BadRequest, EnvironmentFault, Unauthenticated
@@ -34,7 +36,21 @@ from yett.server.settings import HttpSettings
 from yett.server.strict_json import MessageTooLarge, parse_strict_object
 
 PATH = "/mcp"
+FIRST_REQUEST_DEADLINE = 10.0
+"""Seconds that a new connection may say nothing. Others may want its place."""
+
 _PARSE_ERROR = -32700
+
+
+class ImpatientProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, which waits for ever for a first request; this one hangs up."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the clock that uvicorn itself starts only after a first answer."""
+        super().connection_made(transport)
+        self.timeout_keep_alive_task = self.loop.call_later(
+            FIRST_REQUEST_DEADLINE, self.timeout_keep_alive_handler
+        )
 
 
 def listen(host: str, port: int) -> socket.socket:
