@@ -10,4 +10,4 @@ def test_a_silent_connection_is_closed_by_the_gate(gate):
     with socket.create_connection(("127.0.0.1", gate.port)) as link:
         link.settimeout(FIRST_REQUEST_DEADLINE + 10)
         assert link.recv(1) == b""
-    assert gate.post({"jsonrpc": "2.0", "id": 1, "method": "ping"})[0] in {200, 400}
+    assert gate.post(b'{"jsonrpc": "2.0", "id": 1}')[0] < 500

@@ -99,7 +99,7 @@ def test_a_workspace_beside_the_state_is_fine():
 
 @pytest.mark.parametrize("name", ["crm", "Api.acme.com", "egres", "upstream:crm"])
 def test_privacy_for_a_destination_that_nothing_sends_to_is_an_error_with_its_line(name):
-    with pytest.raises(ConfigurationError, match="line 3: .*no tool sends there"):
+    with pytest.raises(ConfigurationError, match=r"line 3: .*no tool sends there"):
         parse(
             "version: 1\negress: {allow: [api.acme.com]}\n"
             f"privacy: {{destinations: {{'{name}': {{outbound: {{SECRET: block}}}}}}}}\n",
