@@ -62,7 +62,7 @@ async def reachable(port: int, token: str | None, deadline: float = 60) -> float
             connection = Connection(port, token)
             await connection.open()
             await connection.call("tools/list", {})
-            connection.close()
+            await connection.close()
             return time.perf_counter() - started
         except (OSError, ValueError, asyncio.IncompleteReadError):
             await asyncio.sleep(0.005)

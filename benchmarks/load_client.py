@@ -92,7 +92,15 @@ class Connection:
             )
         return json.loads(data) if data else {}
 
-    def close(self) -> None:
+    async def close(self) -> None:
+        """End the session as a good client does, then the connection."""
+        if self.session:
+            token = f"Authorization: Bearer {self.token}\r\n" if self.token else ""
+            self.writer.write(
+                f"DELETE /mcp HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n{token}"
+                f"Mcp-Session-Id: {self.session}\r\nContent-Length: 0\r\n\r\n".encode()
+            )
+            await self.reader.readuntil(b"\r\n\r\n")
         self.writer.close()
 
 
@@ -120,5 +128,5 @@ async def run(
     await asyncio.gather(*(worker(connection) for connection in connections))
     numbers.elapsed = time.perf_counter() - started
     for connection in connections:
-        connection.close()
+        await connection.close()
     return numbers
