@@ -8,12 +8,8 @@ decided here; a room that can't be built as configured fails the start (law 5).
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import os
-import stat
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +27,7 @@ from yett.config.load import Configuration
 from yett.config.secrets import SecretStore
 from yett.config.settings import Settings
 from yett.egress.outbound import Egress
-from yett.errors import ConfigurationError, EnvironmentFault
+from yett.errors import ConfigurationError
 from yett.identity.agents import Identity
 from yett.identity.credentials import Credentials
 from yett.identity.people import PeopleRegistry
@@ -56,7 +52,7 @@ from yett.proving import ProvenSandboxes
 from yett.sandbox.pool import DockerSandboxes
 from yett.sandbox.verify import verify_hardening
 from yett.server.mcp_server import McpServer
-from yett.shim import EXIT_LOCKED
+from yett.state_folder import instance_of, key_in, locked, prepare, run_dir_of
 from yett.store.sqlite import SqliteStore
 from yett.swap import SwapDecide, SwapOutbound, SwapRedact
 from yett.tools.toolbox import BuiltinTools, Toolbox
@@ -67,15 +63,6 @@ log = structlog.get_logger("yett.app")
 
 HOLD_AUTO = 4.0
 """Seconds a call is held for a person when the client's own time-out is unknown: under OpenAI's 5 s."""
-
-
-KEY_BYTES = 32
-
-
-class AlreadyRunning(EnvironmentFault):
-    """Another gateway holds this state folder."""
-
-    exit_code = EXIT_LOCKED
 
 
 @dataclass(slots=True, kw_only=True)
@@ -199,7 +186,7 @@ async def open_app(configuration: Configuration, *, serving: bool = True) -> Asy
             identify=below.identity,
             catalog=toolbox,
             decide=decide,
-            state_key=_key(state / "request-state.key"),
+            state_key=key_in(state / "request-state.key"),
             version=__version__,
         )
         yield App(
@@ -243,8 +230,8 @@ class _Foundation:
 
 async def _foundation(configuration: Configuration, stack: AsyncExitStack, *, serving: bool) -> _Foundation:
     state = configuration.state
-    _prepare(state)
-    stack.enter_context(_locked(state / "gateway.lock"))
+    prepare(state)
+    stack.enter_context(locked(state / "gateway.lock"))
     in_force = read_in_force(configuration)
     settings = in_force.settings
     clock, entropy = SystemClock(), SystemEntropy()
@@ -309,7 +296,9 @@ async def _sandboxes(
     if settings.tools.shell is None:
         return None
     limits = sandbox_settings(settings.tools.shell)
-    sandboxes = DockerSandboxes(limits, instance=_instance(state), run_dir=_run_dir(state), entropy=entropy)
+    sandboxes = DockerSandboxes(
+        limits, instance=instance_of(state), run_dir=run_dir_of(state), entropy=entropy
+    )
     await sandboxes.reap()
     await stack.enter_async_context(sandboxes)
 
@@ -364,7 +353,7 @@ def _joined(policies: tuple[CompiledPolicy, ...]) -> Decide:
 
 
 def _redact(in_force: InForce) -> Redact:
-    key = _key(in_force.applied.state / "fingerprint.key")
+    key = key_in(in_force.applied.state / "fingerprint.key")
     first, *rest = (redactor(configuration.settings, key) for configuration in in_force.configurations)
     return BothRedact(first, rest[0]) if rest else first
 
@@ -375,71 +364,3 @@ def _outbound(in_force: InForce) -> Outbound:
 
 def _secrets(configuration: Configuration) -> SecretStore:
     return SecretStore(configuration.path.parent / "secrets")
-
-
-def _prepare(state: Path) -> None:
-    try:
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if state.stat().st_mode & 0o077:
-            raise EnvironmentFault(f"others can look into {state}", advice=f"chmod 700 {state}")
-    except OSError as error:
-        raise EnvironmentFault(f"can't use the state folder {state}: {error.strerror}") from error
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the state folder for as long as this process lives; the kernel lets go when it dies."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise AlreadyRunning(f"another gateway holds {path.parent}") from error
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _key(path: Path) -> bytes:
-    """32 random bytes that survive restarts, readable by this user alone."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        key = path.read_bytes()
-        if len(key) != KEY_BYTES:
-            raise EnvironmentFault(
-                f"{path} is not a key of this gate", advice=f"remove it: rm {path}"
-            ) from None
-        return key
-    with os.fdopen(descriptor, "wb") as file:
-        key = os.urandom(KEY_BYTES)
-        file.write(key)
-        file.flush()
-        os.fsync(file.fileno())
-    return key
-
-
-def _instance(state: Path) -> str:
-    """Names this state folder to the container engine, also after a restart."""
-    return hashlib.sha256(str(state.resolve()).encode()).hexdigest()[:16]
-
-
-def _run_dir(state: Path) -> Path:
-    """Where sandbox sockets live: short, because the kernel takes 107 bytes; ours alone.
-
-    Raises:
-        EnvironmentFault: somebody else made the folder first. The engine mounts what lies in it as root.
-    """
-    base = Path("/run")
-    if not os.access(base, os.W_OK):
-        base = _own_folder(Path(f"/tmp/yett-{os.getuid()}"))  # noqa: S108 - checked to be ours
-    return base / f"yett-{_instance(state)}"
-
-
-def _own_folder(path: Path) -> Path:
-    with suppress(FileExistsError):
-        path.mkdir(mode=0o700)
-    found = path.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
-        raise EnvironmentFault(f"{path} is not this user's alone", advice=f"remove it: rm -r {path}")
-    return path

@@ -7,32 +7,32 @@ import os
 
 import pytest
 
-from yett.app import _own_folder
 from yett.errors import EnvironmentFault
+from yett.state_folder import own_folder
 
 
 def test_a_folder_that_is_not_there_is_made_for_this_user_alone(tmp_path):
-    made = _own_folder(tmp_path / "yett-1")
+    made = own_folder(tmp_path / "yett-1")
     assert made.stat().st_mode & 0o777 == 0o700
-    assert _own_folder(made) == made
+    assert own_folder(made) == made
 
 
 def test_a_folder_that_others_can_enter_is_refused(tmp_path):
     (tmp_path / "yett-1").mkdir()
     (tmp_path / "yett-1").chmod(0o755)
     with pytest.raises(EnvironmentFault, match="not this user's alone"):
-        _own_folder(tmp_path / "yett-1")
+        own_folder(tmp_path / "yett-1")
 
 
 def test_a_link_is_refused_wherever_it_leads(tmp_path):
     (tmp_path / "mine").mkdir(mode=0o700)
     (tmp_path / "yett-1").symlink_to(tmp_path / "mine")
     with pytest.raises(EnvironmentFault):
-        _own_folder(tmp_path / "yett-1")
+        own_folder(tmp_path / "yett-1")
 
 
 def test_a_folder_of_another_user_is_refused(tmp_path, monkeypatch):
-    made = _own_folder(tmp_path / "yett-1")
+    made = own_folder(tmp_path / "yett-1")
     monkeypatch.setattr(os, "geteuid", lambda: made.stat().st_uid + 1)
     with pytest.raises(EnvironmentFault):
-        _own_folder(made)
+        own_folder(made)

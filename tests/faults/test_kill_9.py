@@ -8,7 +8,7 @@ import pytest
 from sandbox_world import containers_of, marker, on_host
 
 from running import RULES, SHELL_RULE, RunningGateway, text_of, until
-from yett.app import _instance
+from yett.state_folder import instance_of
 
 pytestmark = pytest.mark.anyio
 
@@ -110,7 +110,7 @@ async def test_killed_while_an_approved_call_runs_it_is_unknown_and_can_not_be_r
 async def test_killed_while_a_container_runs_nothing_is_left_alive(mortal):
     seconds = marker()
     command = {"command": f"setsid sleep {seconds} & sleep {seconds}"}
-    instance = _instance(mortal.state)
+    instance = instance_of(mortal.state)
     await dies_during(mortal, lambda: len(on_host(seconds)) == 2, "shell_run", command)
     await until(lambda: on_host(seconds) == [])
     ours = [a for e, a, f in mortal.records("decision") if seconds in str(f.get("arguments"))]
