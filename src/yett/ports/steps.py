@@ -1,15 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The doors between the rooms: one Protocol each, and the small values that pass through them.
-
-Rooms implement these and ask for these; they never import each other. `app.py` joins them. A port
-says what its implementation promises, above all what is durable and what is atomic.
-"""
+"""The doors of the pipeline's steps: what each room promises to `pipeline.py`, and the tools behind it."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from yett.action import (
@@ -29,7 +23,6 @@ from yett.action import (
     RedactedResult,
     Reply,
     Request,
-    Secret,
     ToolDefinition,
     ToolResult,
     Vote,
@@ -48,6 +41,14 @@ class Gate(Protocol):
 
     async def refuse(self, arrival: Arrival, rule: str, reason: str) -> None:
         """Record a message that was refused before it could become a request."""
+        ...
+
+
+class Dialogue(Protocol):
+    """A live line to the agent's own client, where the protocol era has one."""
+
+    async def ask(self, question: Question) -> ElicitationAnswer | None:
+        """Show a question and wait for the answer; None when the client gave none."""
         ...
 
 
@@ -265,208 +266,4 @@ class Audit(Protocol):
         Raises:
             AuditUnavailable: the log is already known to be broken.
         """
-        ...
-
-
-class Secrets(Protocol):
-    """Where `${secret:name}` of the configuration is looked up."""
-
-    def get(self, name: str) -> Secret:
-        """The secret.
-
-        Raises:
-            ConfigurationError: there is none of that name.
-        """
-        ...
-
-
-class People(Protocol):
-    """Who may approve."""
-
-    async def authenticate(self, credential: Secret) -> str | None:
-        """The person's name behind a login token, or None."""
-        ...
-
-    def groups(self, person: str) -> frozenset[str]:
-        """The person's groups; empty for an unknown person."""
-        ...
-
-
-class Notify(Protocol):
-    """Tells people that something waits for them. Never raises and never blocks a call."""
-
-    def approval_pending(self, record: ApprovalRecord) -> None:
-        """A new question is waiting."""
-        ...
-
-
-class Store(Protocol):
-    """Small durable state: named collections of JSON documents. Writes are durable on return."""
-
-    async def get(self, collection: str, key: str) -> JsonObject | None:
-        """The document, or None."""
-        ...
-
-    async def put(self, collection: str, key: str, value: JsonObject) -> None:
-        """Write the document, whatever was there."""
-        ...
-
-    async def swap(
-        self, collection: str, key: str, expected: JsonObject | None, value: JsonObject | None
-    ) -> bool:
-        """Write `value` (None deletes) if and only if the document equals `expected`. Atomic."""
-        ...
-
-    async def scan(self, collection: str) -> tuple[tuple[str, JsonObject], ...]:
-        """Every document of a collection, by key."""
-        ...
-
-
-class Clock(Protocol):
-    """Time, as a door, so that tests and pure code own it."""
-
-    def now(self) -> float:
-        """Unix seconds."""
-        ...
-
-    def monotonic(self) -> float:
-        """Seconds that never go back."""
-        ...
-
-
-class Entropy(Protocol):
-    """Randomness, as a door."""
-
-    def id(self, prefix: str) -> str:
-        """A new unguessable id, `<prefix>-<26 characters>`, sortable by time of making."""
-        ...
-
-    def token(self) -> str:
-        """256 random bits, URL-safe."""
-        ...
-
-
-OnOutput = Callable[[str, bytes], Awaitable[None]]
-"""Called with `stdout` or `stderr` and the bytes, as they come."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """A program to run in a sandbox. `timeout` is seconds, `output_limit` bytes for each stream."""
-
-    argv: tuple[str, ...]
-    cwd: str = "/workspace"
-    env: Mapping[str, str] = field(default_factory=dict)
-    stdin: bytes = b""
-    timeout: float = 60.0
-    output_limit: int = 1 << 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandResult:
-    """How a program ended. `exit_code` is None when a signal ended it; `duration` is seconds."""
-
-    exit_code: int | None
-    signal: int | None
-    stdout: bytes
-    stderr: bytes
-    stdout_truncated: bool = False
-    stderr_truncated: bool = False
-    timed_out: bool = False
-    oom: bool = False
-    duration: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileEntry:
-    """One entry of a directory in a sandbox. `kind` is file, directory, symlink or other."""
-
-    name: str
-    kind: str
-    size: int
-    mode: int
-    modified_at: float
-
-
-class Sandbox(Protocol):
-    """One container, held by one session for one call at a time. Paths are the container's own."""
-
-    async def run(self, command: Command) -> CommandResult:
-        """Run a program; when this returns nothing it started is alive."""
-        ...
-
-    async def read(self, path: str, *, offset: int, limit: int) -> tuple[bytes, int]:
-        """Up to `limit` bytes from `offset`, and the file's size.
-
-        Raises:
-            ExecutionError: with the kernel's reason.
-        """
-        ...
-
-    async def write(self, path: str, data: bytes, *, append: bool = False) -> None:
-        """Write a regular file, making parent directories. Same errors as `read`."""
-        ...
-
-    async def list(self, path: str) -> tuple[FileEntry, ...]:
-        """The entries of a directory, by name, or the entry of a file. Same errors as `read`."""
-        ...
-
-
-class Sandboxes(Protocol):
-    """Containers by session."""
-
-    def lease(self, session: str) -> AbstractAsyncContextManager[Sandbox]:
-        """The session's container, made if need be. Cancelled or failed use destroys it.
-
-        Raises:
-            SandboxUnavailable: no engine, no image, or the engine does not answer in time.
-        """
-        ...
-
-    async def end(self, session: str) -> None:
-        """Destroy the session's container."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpRequest:
-    """One request to send out. `timeout` is seconds for all of it, `limit` bytes of the response."""
-
-    method: str
-    url: str
-    headers: tuple[tuple[str, str], ...] = ()
-    body: bytes = b""
-    timeout: float = 30.0
-    limit: int = 1 << 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpResponse:
-    """What came back. `truncated` says that the body was cut at the limit."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-    url: str
-    truncated: bool = False
-
-
-class Outbound(Protocol):
-    """The one path out. Checks host, method, path and the resolved address, and pins it."""
-
-    async def send(self, request: HttpRequest, principal: Principal) -> HttpResponse:
-        """Send one request. Never follows a redirect.
-
-        Raises:
-            EgressRefused: not on the list, or no public address.
-            ExecutionError: it failed on the way.
-        """
-        ...
-
-
-class Dialogue(Protocol):
-    """A live line to the agent's own client, where the protocol era has one."""
-
-    async def ask(self, question: Question) -> ElicitationAnswer | None:
-        """Show a question and wait for the answer; None when the client gave none."""
         ...
