@@ -62,9 +62,11 @@ def listed_tools(configuration: Configuration) -> tuple[ToolDefinition, ...]:
 class Absent:
     """Sandboxes and a way out that are not there: whoever asks is told so."""
 
-    def lease(self, session: str) -> AbstractAsyncContextManager[Sandbox]:
+    def lease(self, session: str, principal: Principal | None = None) -> AbstractAsyncContextManager[Sandbox]:
         """There is none."""
-        raise SandboxUnavailable(f"this process serves no sandbox (session {session})")
+        raise SandboxUnavailable(
+            f"this process serves no sandbox (session {session}, {principal and principal.agent})"
+        )
 
     async def end(self, session: str) -> None:
         """There is nothing to end."""

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 import anyio
 import structlog
 
+from yett.action import Principal
 from yett.errors import EnvironmentFault, ExecutionError, SandboxUnavailable
 from yett.ports import Clock, Sandbox, Sandboxes
 
@@ -59,7 +60,7 @@ class ProvenSandboxes:
                 log.error("the sandbox is not as configured and serves nobody", problems=list(found))
 
     @asynccontextmanager
-    async def lease(self, session: str) -> AsyncIterator[Sandbox]:
+    async def lease(self, session: str, principal: Principal | None = None) -> AsyncIterator[Sandbox]:
         """The session's container, once the proof stands.
 
         Raises:
@@ -75,7 +76,7 @@ class ProvenSandboxes:
                 raise SandboxUnavailable(
                     f"the sandbox is not as configured: {self._problem}", advice="yett sandbox status"
                 )
-        async with self._inner.lease(session) as box:
+        async with self._inner.lease(session, principal) as box:
             yield box
 
     async def end(self, session: str) -> None:

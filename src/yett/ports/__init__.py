@@ -17,9 +17,11 @@ from yett.ports.outside import (
     Store,
 )
 from yett.ports.sandbox import (
+    BackgroundProgram,
     Command,
     CommandResult,
     FileEntry,
+    Forward,
     OnOutput,
     Sandbox,
     Sandboxes,
@@ -45,6 +47,7 @@ from yett.ports.steps import (
 __all__ = [
     "Approve",
     "Audit",
+    "BackgroundProgram",
     "Catalog",
     "Clock",
     "Command",
@@ -54,6 +57,7 @@ __all__ = [
     "Entropy",
     "Execute",
     "FileEntry",
+    "Forward",
     "Gate",
     "Grants",
     "HttpRequest",

@@ -8,6 +8,10 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from anyio.abc import ByteStream
+
+from yett.action import Principal
+
 OnOutput = Callable[[str, bytes], Awaitable[None]]
 """Called with `stdout` or `stderr` and the bytes, as they come."""
 
@@ -50,11 +54,51 @@ class FileEntry:
     modified_at: float
 
 
-class Sandbox(Protocol):
-    """One container, held by one session for one call at a time. Paths are the container's own."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackgroundProgram:
+    """A program that was asked to outlive its call. `number` is its name in its container, from 1.
 
-    async def run(self, command: Command) -> CommandResult:
-        """Run a program; when this returns nothing it started is alive."""
+    While `running`, `result` is what is known so far: the output until now, no exit code and no signal.
+    """
+
+    number: int
+    command: Command
+    running: bool
+    result: CommandResult
+
+
+class Sandbox(Protocol):
+    """One container, held by one session for one call at a time. Paths are the container's own.
+
+    No file operation follows a symbolic link, in no part of the path: what was decided on is what is opened.
+    """
+
+    async def run(self, command: Command, on_output: OnOutput | None = None) -> CommandResult:
+        """Run a program; when this returns nothing it started is alive. Background programs stay."""
+        ...
+
+    async def start(self, command: Command) -> BackgroundProgram:
+        """Start a program that stays alive when the lease ends, up to `command.timeout` seconds.
+
+        Raises:
+            ExecutionError: it could not be started, or the container has as many as it may.
+        """
+        ...
+
+    async def wait(self, number: int, seconds: float) -> BackgroundProgram:
+        """A background program once it has ended, or as it is after so many seconds.
+
+        Raises:
+            ExecutionError: there is none of that number.
+        """
+        ...
+
+    async def kill(self, number: int) -> BackgroundProgram:
+        """Kill a background program and all it started. Same errors as `wait`."""
+        ...
+
+    def programs(self) -> tuple[BackgroundProgram, ...]:
+        """Every background program of the container, running or ended."""
         ...
 
     async def read(self, path: str, *, offset: int, limit: int) -> tuple[bytes, int]:
@@ -66,22 +110,39 @@ class Sandbox(Protocol):
         ...
 
     async def write(self, path: str, data: bytes, *, append: bool = False) -> None:
-        """Write a regular file, making parent directories. Same errors as `read`."""
+        """Write a regular file, making parent directories: all of it or, on an error, nothing.
+
+        Appending is not atomic. Same errors as `read`.
+        """
         ...
 
     async def list(self, path: str) -> tuple[FileEntry, ...]:
         """The entries of a directory, by name, or the entry of a file. Same errors as `read`."""
         ...
 
+    async def stat(self, path: str) -> FileEntry:
+        """What a path is; a symbolic link is told as such. Same errors as `read`."""
+        ...
+
+
+Forward = Callable[[ByteStream, Principal], Awaitable[None]]
+"""Serves one connection that a program of this principal made to the sandbox's loopback port; closes it."""
+
 
 class Sandboxes(Protocol):
     """Containers by session."""
 
-    def lease(self, session: str) -> AbstractAsyncContextManager[Sandbox]:
+    def lease(self, session: str, principal: Principal | None = None) -> AbstractAsyncContextManager[Sandbox]:
         """The session's container, made if need be. Cancelled or failed use destroys it.
+
+        Args:
+            session: whose container.
+            principal: who asks. An agent has a bounded number of containers, and what programs of the
+                container send out is sent in this principal's name. None: nobody's, and nothing is sent.
 
         Raises:
             SandboxUnavailable: no engine, no image, or the engine does not answer in time.
+            ExecutionError: busy; retry after a while.
         """
         ...
 

@@ -20,7 +20,7 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup, TaskStatus
 
-from yett.action import Secret
+from yett.action import Principal, Secret
 from yett.errors import ConfigurationError, ExecutionError, SandboxUnavailable
 from yett.ports import Entropy, Sandbox
 from yett.sandbox.container import Container
@@ -108,7 +108,7 @@ class DockerSandboxes:
         await self._stack.aclose()
 
     @asynccontextmanager
-    async def lease(self, session: str) -> AsyncIterator[Sandbox]:
+    async def lease(self, session: str, principal: Principal | None = None) -> AsyncIterator[Sandbox]:
         """The session's container for one call. Cancelled or failed use destroys it.
 
         An `ExecutionError` that the container answered in good order (no such file) is not failed use.
