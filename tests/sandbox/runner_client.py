@@ -269,7 +269,8 @@ cp "$YETT_RUNNER" /mnt/yett-runner
 if [ "$YETT_LINE" != - ]; then : > /mnt/line; mount --bind "$YETT_LINE" /mnt/line; YETT_LINE=/mnt/line; fi
 mkdir /mnt/work
 mount -t tmpfs -o size=4m,nr_inodes=512,uid=$YETT_UID,gid=65534,mode=700 tmpfs /mnt/work
-exec prlimit --nproc=$YETT_PROCESSES:$YETT_PROCESSES setpriv --reuid=$YETT_UID --regid=65534 --clear-groups --no-new-privs --bounding-set=-all \
+exec prlimit --nproc=$YETT_PROCESSES:$YETT_PROCESSES \\
+    setpriv --reuid=$YETT_UID --regid=65534 --clear-groups --no-new-privs --bounding-set=-all \
     env -i YETT_HELLO="$YETT_HELLO" $YETT_PREFIX /mnt/yett-runner "$YETT_LINE"
 """
 
