@@ -6,6 +6,8 @@ import time
 import pytest
 from runner_client import PROCESSES, Failed
 
+pytestmark = pytest.mark.supervised
+
 FOREVER = "while :; do sleep 1000; done"
 
 
