@@ -228,3 +228,21 @@ def test_the_port_is_the_loopbacks_alone_and_programs_get_no_descriptor_of_it(ru
     listening = runner.sh("tail -n +2 /proc/net/tcp").out.split()
     assert listening[1] == b"0100007F:%04X" % PORT
     assert b"socket" not in runner.sh("ls -l /proc/self/fd").out
+
+
+def test_a_connection_that_was_never_taken_does_not_come_up_after_its_call(runner):
+    script = (
+        "import socket,time\n"
+        f"held=[socket.create_connection(('127.0.0.1',{PORT})) for _ in range(80)]\n"
+        "print('connected', flush=True)\n"
+    )
+    runner.launch("/usr/bin/python3", "-c", script + "time.sleep(1000)")
+    runner.output(0, b"connected\n")
+    runner.kill(0)
+    assert runner.ended(0).signal == 9
+    for kind, conn in list(runner.kept):
+        if kind == "x":
+            runner.ask(b"x", conn)
+    runner.kept.clear()
+    assert runner.run("true").code == 0
+    assert runner.kept == []
