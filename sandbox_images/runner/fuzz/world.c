@@ -62,10 +62,15 @@ static void furnish(void) {
 	files_changed = false;
 }
 
+static void clean_away(void) {
+	nftw(root_path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	rmdir(root_path);
+}
+
 void world_begin(void) {
 	if (root < 0) {
 		snprintf(root_path, sizeof root_path, "/tmp/yett-fuzz-XXXXXX");
-		if (!mkdtemp(root_path)) abort();
+		if (!mkdtemp(root_path) || atexit(clean_away)) abort();
 		root = __real_open(root_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		signal(SIGPIPE, SIG_IGN);
 		files_changed = true;
