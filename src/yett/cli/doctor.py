@@ -194,7 +194,7 @@ async def _probe(settings: SandboxSettings, instance: str, run_dir: Path) -> tup
         DockerSandboxes(settings, instance=instance, run_dir=run_dir, entropy=SystemEntropy()) as pool,
         pool.lease("probe") as box,
     ):
-        return await verify_hardening(box, settings)
+        return await verify_hardening(box, settings, await pool.engine.facts())
 
 
 @contextmanager

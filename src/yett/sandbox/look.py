@@ -51,11 +51,11 @@ _PROBES = {
     "make_device": "mknod /tmp/.yett-device c 1 3 && echo device; rm -f /tmp/.yett-device; echo looked",
     "workspace": f"stat -c %d:%i {WORKSPACE}",
 }
-_COMMANDS = {name: f"cat {paths}" for name, paths in _FILES.items()} | _PROBES
+COMMANDS = {name: f"cat {paths}" for name, paths in _FILES.items()} | _PROBES
 _MARK = "@@@"
 # In a subshell each, so that a redirection that fails ends nothing else.
 _SCRIPT = "\n".join(
-    f"echo; echo '{_MARK}{name}'; ( {command} ) 2>/dev/null" for name, command in _COMMANDS.items()
+    f"echo; echo '{_MARK}{name}'; ( {command} ) 2>/dev/null" for name, command in COMMANDS.items()
 )
 
 
@@ -68,7 +68,7 @@ async def look_around(sandbox: Sandbox) -> dict[str, str]:
     result = await sandbox.run(Command(argv=("/bin/sh", "-c", _SCRIPT), timeout=15.0))
     if result.timed_out or result.stdout_truncated:
         raise ExecutionError("Looking at the sandbox from inside did not work.")
-    found = dict.fromkeys(_COMMANDS, "")
+    found = dict.fromkeys(COMMANDS, "")
     for part in result.stdout.decode("utf-8", "replace").split(f"\n{_MARK}")[1:]:
         name, _, body = part.partition("\n")
         found[name] = body.removesuffix("\n")

@@ -8,6 +8,7 @@ hide files by closing a folder. Runs in a worker thread; called by `watched.py` 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Collection, Mapping
@@ -34,6 +35,20 @@ class Survey:
     files: int = 0
     places: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     unseen: str = ""
+
+
+def places_in(folder: Folder, names: Collection[str]) -> dict[str, tuple[int, int]]:
+    """The protected names that lie in the folder itself, and which inode each is."""
+    found = {}
+    for name in names:
+        with contextlib.suppress(OSError):
+            fd = folder.open(name, os.O_PATH | os.O_NOFOLLOW)
+            try:
+                now = os.fstat(fd)
+            finally:
+                os.close(fd)
+            found[name] = (now.st_dev, now.st_ino)
+    return found
 
 
 def survey(folder: Folder, *, names: Collection[str], most_files: int) -> Survey:
