@@ -21,7 +21,9 @@ _OF_THE_ENGINE = frozenset(("/etc/resolv.conf", "/etc/hostname", "/etc/hosts"))
 _ALWAYS = frozenset(
     ("/", "/proc", "/dev", "/dev/pts", "/dev/mqueue", "/dev/shm", "/dev/console", "/sys", "/tmp", WORKSPACE)  # noqa: S108
 )
-_IN_MEMORY = frozenset(("tmpfs", "proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2", "shm"))
+_NODES = frozenset(f"/dev/{name}" for name in ("full", "null", "random", "tty", "urandom", "zero"))
+"""Bound from the host where the engine maps users and may make none."""
+_IN_MEMORY = frozenset(("tmpfs", "devtmpfs", "proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2", "shm"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ def _disk_number(path: str) -> str:
 
 def _unexpected(mounts: Sequence[_Mount], workspace: HostWorkspace | None) -> list[str]:
     known = {*_ALWAYS, *_OF_THE_ENGINE, SOCKET, *MASKED, *READ_ONLY}
+    known |= {m.where for m in mounts if m.where in _NODES and m.where == f"/dev{m.root}"}
     if workspace is not None and workspace.writable:
         known |= {f"{WORKSPACE}/{name}" for name in workspace.protect}
     return sorted(
