@@ -5,7 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PYTEST := $(PY) -m pytest
 
-.PHONY: help setup engine demo test engines lint coverage bench inspector e2e-openclaw lock clean
+.PHONY: help setup engine demo test engines docs lint coverage bench inspector e2e-openclaw lock clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/' | expand -t 16
@@ -25,6 +25,9 @@ test: engine ## every test but the long suites; needs the engine (it is set up)
 
 engines: setup ## the sandbox on engines of its own, user-mapped and rootless; needs root (half a minute)
 	@$(PYTEST) tests/engines
+
+docs: engine ## the tables in docs/ that a probe writes
+	@$(PY) scripts/sandbox_table.py
 
 lint: setup ## ruff, mypy strict, import contracts
 	@$(VENV)/bin/ruff format --check src tests benchmarks examples
