@@ -54,7 +54,7 @@ from yett.sandbox.quota import WorkspaceQuota
 from yett.sandbox.verify import verify_hardening
 from yett.sandbox.watched import WatchedSandboxes
 from yett.server.mcp_server import McpServer
-from yett.state_folder import instance_of, key_in, locked, prepare, run_dir_of
+from yett.state_folder import check_apart, instance_of, key_in, locked, prepare, run_dir_of
 from yett.store.sqlite import SqliteStore
 from yett.swap import SwapDecide, SwapOutbound, SwapRedact
 from yett.tools.toolbox import BuiltinTools, Toolbox
@@ -298,6 +298,8 @@ async def _sandboxes(
     if settings.tools.shell is None:
         return None
     limits = sandbox_settings(settings.tools.shell)
+    if limits.workspace is not None:
+        check_apart(Path(limits.workspace.path), run_dir_of(state), limits.engine)
     sandboxes = DockerSandboxes(
         limits, instance=instance_of(state), run_dir=run_dir_of(state), entropy=entropy
     )

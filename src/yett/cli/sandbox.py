@@ -104,7 +104,7 @@ def status(
     settings, instance = _settings(config)
     facts, checks = probe_sandbox(settings, instance)
     notes: list[JsonValue] = list(engine_notes(facts))
-    runtimes: list[JsonValue] = sorted(facts.runtimes)
+    runtimes: list[JsonValue] = [*sorted(facts.runtimes)]
     if as_json:
         print_json(
             {
