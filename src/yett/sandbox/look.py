@@ -15,6 +15,7 @@ NAMESPACES = ("pid", "net", "mnt", "uts", "ipc", "cgroup", "user")
 
 _CGROUP = "/sys/fs/cgroup"
 _FILES = {
+    "version": "/proc/version",
     "status": "/proc/self/status",
     "limits": "/proc/self/limits",
     "mountinfo": "/proc/self/mountinfo",
@@ -36,6 +37,8 @@ _FILES = {
     "disk": f"{_CGROUP}/blkio/blkio.throttle.write_bps_device {_CGROUP}/io.max",
 }
 _PROBES = {
+    # For kernels without /proc/self/limits; the shell counts files by 512 bytes.
+    "ulimits": "echo $(ulimit -n) $(ulimit -c) $(ulimit -f)",
     "namespaces": f'for n in {" ".join(NAMESPACES)}; do echo "$n $(readlink /proc/self/ns/$n)"; done',
     # A folder shows a name and a file its first bytes; what is masked shows neither.
     "masked": f"for p in {' '.join(MASKED)}; do if [ -d $p ]; then x=$(ls -A $p | head -n 1);"

@@ -17,6 +17,7 @@ from yett.sandbox.control import Control
 from yett.sandbox.engine import EngineFacts
 from yett.sandbox.look import NAMESPACES, look_around
 from yett.sandbox.settings import SandboxSettings
+from yett.sandbox.verify_gvisor import as_gvisor_shows, is_gvisor
 from yett.sandbox.verify_limits import limit_controls
 from yett.sandbox.verify_mounts import mount_controls
 from yett.sandbox.verify_process import process_controls
@@ -55,11 +56,13 @@ def inspect(
         facts: what the engine says of itself.
         own: the gateway's own namespaces, to which none of the container's may be equal.
     """
-    return (
+    controls = (
         *process_controls(seen, settings, facts, own or {}),
         *limit_controls(seen, settings, facts),
         *mount_controls(seen, settings),
     )
+    gvisor = is_gvisor(settings.runtime, seen["version"])
+    return tuple(as_gvisor_shows(controls)) if gvisor else controls
 
 
 def own_namespaces() -> dict[str, str]:

@@ -31,9 +31,19 @@ def limit_controls(
     quota = str(max(1000, int(settings.cpus * CPU_PERIOD)))
     yield control("cpu quota", quota, seen["cpu"].partition(" ")[0].strip(), note=hint)
     yield one_of("cpu shares", (str(CPU_SHARES), *_WEIGHTS), seen["shares"].strip(), note=hint)
-    yield control("open files", str(settings.open_files), _limit(seen["limits"], "Max open files"))
-    yield control("core files", "0", _limit(seen["limits"], "Max core file size"))
-    yield control("file size", str(settings.file_size), _limit(seen["limits"], "Max file size"))
+    files, core, size = _of_the_shell(seen["ulimits"])
+    limits = seen["limits"]
+    yield control("open files", str(settings.open_files), _limit(limits, "Max open files") or files)
+    yield control("core files", "0", _limit(limits, "Max core file size") or core)
+    yield control("file size", str(settings.file_size), _limit(limits, "Max file size") or size)
+
+
+def _of_the_shell(words: str) -> tuple[str, str, str]:
+    """Open files, core files and the size of a file in bytes, as the shell says them, or nothing."""
+    numbers = words.split()
+    if len(numbers) != 3 or not numbers[2].isdigit():
+        return "", "", ""
+    return numbers[0], numbers[1], str(int(numbers[2]) * 512)
 
 
 def _limit(limits: str, name: str) -> str:

@@ -127,12 +127,15 @@ def _mounts(table: str) -> list[_Mount]:
         fields, of_fs = before.split(), after.split()
         if dash and len(fields) >= 6 and len(of_fs) >= 3:
             own = set(fields[5].split(","))
-            found.append(
-                _Mount(
-                    fields[4], frozenset(own | set(of_fs[2].split(",")) - {"ro", "rw"}), of_fs[0], fields[3]
-                )
-            )
+            of_system = {_in_kibibytes(option) for option in of_fs[2].split(",")} - {"ro", "rw"}
+            found.append(_Mount(fields[4], frozenset(own | of_system), of_fs[0], fields[3]))
     return found
+
+
+def _in_kibibytes(option: str) -> str:
+    """A size as Linux shows it; gVisor shows bytes."""
+    name, _, value = option.partition("=")
+    return f"size={int(value) // 1024}k" if name == "size" and value.isdigit() else option
 
 
 def _mounted(mounts: Sequence[_Mount], where: str, options: tuple[str, ...]) -> Control:

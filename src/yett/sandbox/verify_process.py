@@ -43,7 +43,9 @@ def process_controls(
     yield _user_mapping(seen["users"], mapped=bool(facts and facts.userns))
     paths = {line.split(":", 2)[2] for line in seen["cgroup"].split() if line.count(":") >= 2}
     yield control("cgroup paths", "/", " ".join(sorted(paths)))
-    capabilities = {status.get(name, "") for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")}
+    # CapAmb is younger than some kernels; the other four are not.
+    capabilities = {status.get(name, "") for name in ("CapInh", "CapPrm", "CapEff", "CapBnd")}
+    capabilities |= {status["CapAmb"]} if "CapAmb" in status else set()
     yield control("capabilities", "0" * 16, " ".join(sorted(capabilities)))
     yield control("no new privileges", "1", status.get("NoNewPrivs", ""))
     yield control("seccomp filter", "2", status.get("Seccomp", ""))
