@@ -5,7 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PYTEST := $(PY) -m pytest
 
-.PHONY: help setup engine demo test fuzz arm64 lint coverage bench inspector e2e-openclaw lock clean
+.PHONY: help setup engine demo test fuzz arm64 lint coverage bench inspector e2e-openclaw lock clean engines docs
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/' | expand -t 16
@@ -32,6 +32,12 @@ arm64: setup ## the runner for arm64, under qemu (gcc-aarch64-linux-gnu libc6-de
 	@mkdir -p .build && $(MAKE) -s -B -C sandbox_images/runner CC=aarch64-linux-gnu-gcc OUT=$(CURDIR)/.build/yett-runner-arm64
 	@YETT_TEST_RUNNER=$(CURDIR)/.build/yett-runner-arm64 YETT_TEST_EMULATOR=/usr/bin/qemu-aarch64-static \
 		$(PYTEST) -q -m "not supervised" tests/sandbox/test_runner_*.py
+
+engines: setup ## the sandbox on engines of its own, user-mapped and rootless; needs root (half a minute)
+	@$(PYTEST) tests/engines
+
+docs: engine ## the tables in docs/ that a probe writes
+	@$(PY) scripts/sandbox_table.py
 
 lint: setup ## ruff, mypy strict, import contracts
 	@$(VENV)/bin/ruff format --check src tests benchmarks examples

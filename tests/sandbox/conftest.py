@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from runner_client import runner, runner_binary
+from host_folder import project, writable
 from sandbox_world import anyio_backend, entropy, instance, run_dir, sandboxes_of, settings_of, tiny_image
 
 __all__ = [
@@ -12,4 +13,6 @@ __all__ = [
     "sandboxes_of",
     "settings_of",
     "tiny_image",
+    "project",
+    "writable",
 ]

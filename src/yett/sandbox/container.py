@@ -24,7 +24,7 @@ from yett.action import Secret
 from yett.errors import ExecutionError, ExecutionTimeout, SandboxUnavailable
 from yett.ports import Command, CommandResult, FileEntry
 from yett.sandbox.engine import Engine
-from yett.sandbox.hardening import UID, container_config
+from yett.sandbox.hardening import container_config
 from yett.sandbox.init_process import InitProcess
 from yett.sandbox.line import Line
 from yett.sandbox.protocol import (
@@ -47,6 +47,7 @@ from yett.sandbox.protocol import (
     encode_write,
 )
 from yett.sandbox.settings import SandboxSettings
+from yett.sandbox.workspace import mounted
 
 _SIGKILLED = 128 + signal.SIGKILL
 _SUBJECT = 256
@@ -119,18 +120,22 @@ class Container:
             facts = await engine.facts()
             listener = await anyio.create_unix_listener(path, mode=0o666, backlog=1)
             async with listener:
-                config = container_config(
-                    settings,
-                    socket=str(path),
-                    secret=secret.reveal(),
-                    seccomp=seccomp,
-                    labels=labels,
-                    private_cgroup_namespace=facts.knows_cgroup_namespaces,
-                )
-                with anyio.CancelScope(shield=True):
-                    # Given up half-way it could still make the container, after we had removed nothing.
-                    await engine.create(name, config)
-                await engine.start(name)
+                with mounted(settings.workspace, folder, mapped_users=facts.userns) as outside:
+                    config = container_config(
+                        settings,
+                        socket=str(path),
+                        secret=secret.reveal(),
+                        seccomp=seccomp,
+                        labels=labels,
+                        private_cgroup_namespace=facts.knows_cgroup_namespaces,
+                        security=facts.security,
+                        mounts=outside.mounts,
+                        disk=outside.disk,
+                    )
+                    with anyio.CancelScope(shield=True):
+                        # Given up half-way it could still make the container, after we had removed nothing.
+                        await engine.create(name, config)
+                    await engine.start(name)
                 with anyio.fail_after(settings.start_deadline):
                     line = Line(await listener.accept())
             container = cls(name=name, settings=settings, engine=engine, line=line, folder=folder)
@@ -289,7 +294,7 @@ class Container:
             state = await self._engine.state(self.name)
             if peer.pid and peer.pid != state.pid:
                 raise ProtocolViolation("The peer is not PID 1 of the container.")
-            if peer.uid != UID and not mapped_uids:
+            if peer.uid != self._settings.user[0] and not mapped_uids:
                 raise ProtocolViolation("The peer runs under another user than the container's.")
         except BaseException:
             init.forget()
