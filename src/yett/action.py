@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
@@ -396,16 +396,31 @@ class Outcome:
     result_bytes: int = 0
 
 
+Screen: TypeAlias = Callable[[str], Awaitable[str]]
+"""A text as the agent may see it: redacted like a result. For what is cut in pieces afterwards."""
+
+OnOutput: TypeAlias = Callable[[str, bytes], Awaitable[None]]
+"""Called with `stdout` or `stderr` and the bytes, as they come."""
+
+Tell: TypeAlias = Callable[[float, str], Awaitable[None]]
+"""Tells a caller how far its call is: seconds since it began to run, and a line or more of text."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorized:
     """An action that may run, after decision, redaction and approval. Only the pipeline makes one.
 
-    `deadline` is seconds from now; the executor must have stopped everything by then.
+    `deadline` is seconds from now; the executor must have stopped everything by then. `screen` is what
+    a tool must use before it keeps a text to give it away in pieces; without one it keeps nothing.
+    `on_output` is set where the caller asked for progress: a tool hands a program's output to it as it is.
     """
 
     action: Action
     decision: Decision
     deadline: float
+    screen: Screen | None = None
+    on_output: OnOutput | None = None
+    tell: Tell | None = None
 
 
 class ApprovalState(StrEnum):
@@ -509,6 +524,7 @@ __all__ = [
     "Kind",
     "Label",
     "Obligation",
+    "OnOutput",
     "Outcome",
     "Principal",
     "Question",
@@ -517,8 +533,10 @@ __all__ = [
     "Reply",
     "Request",
     "Reservation",
+    "Screen",
     "Secret",
     "Status",
+    "Tell",
     "ToolDefinition",
     "ToolResult",
     "Transport",

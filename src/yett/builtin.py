@@ -16,9 +16,16 @@ from yett.joining import sql_tool
 from yett.ports import Approve, Gate, HttpRequest, HttpResponse, Outbound, Sandbox, Sandboxes, Tool
 from yett.tools.approval_status import DEFINITION as APPROVAL_STATUS
 from yett.tools.approval_status import ApprovalStatus
-from yett.tools.files import FileList, FileRead, FileWrite
+from yett.tools.file_edit import FileEdit
+from yett.tools.file_list import FileList
+from yett.tools.file_read import FileRead
+from yett.tools.file_search import FileSearch
+from yett.tools.file_write import FileWrite
 from yett.tools.http_request import HttpRequestSettings, HttpRequestTool
 from yett.tools.shell import ShellRun
+
+SEARCH_TIMEOUT = 30.0
+"""Seconds of a search, at most."""
 
 
 def builtin_tools(
@@ -34,7 +41,8 @@ def builtin_tools(
     tools: list[Tool] = []
     if wanted.shell is not None:
         tools.append(ShellRun(sandboxes, timeout=wanted.shell.timeout, output_limit=wanted.shell.output))
-        tools += [FileRead(sandboxes), FileWrite(sandboxes), FileList(sandboxes)]
+        tools += [FileRead(sandboxes), FileWrite(sandboxes), FileEdit(sandboxes), FileList(sandboxes)]
+        tools.append(FileSearch(sandboxes, timeout=min(wanted.shell.timeout, SEARCH_TIMEOUT)))
     if wanted.http is not None:
         limits = HttpRequestSettings(
             timeout=wanted.http.timeout,

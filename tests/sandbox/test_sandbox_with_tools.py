@@ -7,7 +7,9 @@ import pytest
 
 from yett.action import Action, Authorized, Decision, Effect, Kind, Principal
 from yett.errors import ExecutionError
-from yett.tools.files import FileList, FileRead, FileWrite
+from yett.tools.file_list import FileList
+from yett.tools.file_read import FileRead
+from yett.tools.file_write import FileWrite
 from yett.tools.shell import ShellRun
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
