@@ -18,6 +18,15 @@ from typing import TypeAlias
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 JsonObject: TypeAlias = dict[str, JsonValue]
 
+Screen: TypeAlias = Callable[[str], Awaitable[str]]
+"""A text as the agent may see it: redacted like a result. For what is cut in pieces afterwards."""
+
+OnOutput: TypeAlias = Callable[[str, bytes], Awaitable[None]]
+"""Called with `stdout` or `stderr` and the bytes, as they come."""
+
+Tell: TypeAlias = Callable[[float, str], Awaitable[None]]
+"""Tells a caller how far its call is: seconds since it began to run, and a line or more of text."""
+
 Label: TypeAlias = str
 """What is known of a result or a session: `untrusted`, `sensitive:<entity>`, `source:<tool>`."""
 
@@ -156,7 +165,7 @@ class Request:
 
     A room that acts for an already identified caller (a redirect, a sandboxed program) sets
     `principal` and `parent`; the server never does. `resumes` is the approval whose record is being
-    run: its arguments were redacted when it was proposed.
+    run: its arguments were redacted when it was proposed. `tell` is set where the caller asked for progress.
     """
 
     kind: Kind
@@ -167,6 +176,7 @@ class Request:
     principal: Principal | None = None
     parent: str | None = None
     resumes: str | None = None
+    tell: Tell | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -396,16 +406,6 @@ class Outcome:
     result_bytes: int = 0
 
 
-Screen: TypeAlias = Callable[[str], Awaitable[str]]
-"""A text as the agent may see it: redacted like a result. For what is cut in pieces afterwards."""
-
-OnOutput: TypeAlias = Callable[[str, bytes], Awaitable[None]]
-"""Called with `stdout` or `stderr` and the bytes, as they come."""
-
-Tell: TypeAlias = Callable[[float, str], Awaitable[None]]
-"""Tells a caller how far its call is: seconds since it began to run, and a line or more of text."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorized:
     """An action that may run, after decision, redaction and approval. Only the pipeline makes one.
@@ -420,7 +420,6 @@ class Authorized:
     deadline: float
     screen: Screen | None = None
     on_output: OnOutput | None = None
-    tell: Tell | None = None
 
 
 class ApprovalState(StrEnum):

@@ -33,6 +33,7 @@ from yett.privacy.settings import (
 )
 from yett.sandbox.settings import SandboxSettings
 from yett.server.settings import HttpSettings, StdioSettings
+from yett.tools.settings import ShellLimits
 from yett.tools.sql_query import DatabaseSettings, SqlLimits, SqlQuery
 from yett.upstreams.settings import UpstreamSpec
 
@@ -117,6 +118,14 @@ def sandbox_settings(shell: Shell) -> SandboxSettings:
         work_size=shell.work,
         output_limit=shell.output,
         workspace=str(shell.workspace.expanduser().resolve()) if shell.workspace else "",
+    )
+
+
+def shell_limits(shell: Shell) -> ShellLimits:
+    """The shell tools. Where each call has its own container nothing runs in the background."""
+    background = ShellLimits().background_timeout if shell.lifetime == "session" else None
+    return ShellLimits(
+        timeout=shell.timeout, background_timeout=background, output=shell.output, shown=shell.shown
     )
 
 

@@ -10,7 +10,8 @@ from yett.errors import ExecutionError
 from yett.tools.file_list import FileList
 from yett.tools.file_read import FileRead
 from yett.tools.file_write import FileWrite
-from yett.tools.shell import ShellRun
+from yett.tools.outputs import KeptOutputs
+from yett.tools.shell_run import ShellRun
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 
@@ -31,7 +32,7 @@ async def done(tool, **arguments):
 async def test_an_agent_writes_a_script_runs_it_and_reads_what_it_made(sandboxes_of):
     async with sandboxes_of() as boxes:
         await done(FileWrite(boxes), path="bin/go.sh", content="#!/bin/sh\nprintf '\\0\\1' > made; echo $1\n")
-        ran = await done(ShellRun(boxes), command="sh bin/go.sh hello")
+        ran = await done(ShellRun(boxes, KeptOutputs()), command="sh bin/go.sh hello")
         assert ran.content[0]["text"] == "hello"
         (block,) = (await done(FileRead(boxes), path="made")).content
         assert base64.b64decode(block["resource"]["blob"]) == b"\0\1"
@@ -44,7 +45,7 @@ async def test_an_agent_writes_a_script_runs_it_and_reads_what_it_made(sandboxes
 
 async def test_a_timeout_is_an_error_that_says_so(sandboxes_of):
     async with sandboxes_of() as boxes:
-        result = await done(ShellRun(boxes), command="echo begun; sleep 60", timeout=0.2)
+        result = await done(ShellRun(boxes, KeptOutputs()), command="echo begun; sleep 60", timeout=0.2)
     assert result.is_error
     assert result.content[0]["text"].startswith("begun\n[timed out after 0.2 s")
     assert result.meta["yett/timed_out"] is True

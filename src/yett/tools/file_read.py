@@ -14,6 +14,7 @@ from urllib.parse import quote
 from yett.action import Authorized, JsonObject, ToolResult
 from yett.errors import ExecutionError
 from yett.ports import Sandbox, Sandboxes
+from yett.tools.pieces import going_on, text_piece
 from yett.tools.sandbox_tool import PATH, SandboxTool, Shape, integer, links_named, path_of
 
 READ_LIMIT = 256 * 1024
@@ -126,7 +127,7 @@ async def _whole_picture(sandbox: Sandbox, path: str, data: bytes, size: int, ki
 
 def _piece(path: str, data: bytes, offset: int, size: int) -> ToolResult:
     more = offset + len(data) < size
-    text, used = _text(data, begins=offset == 0, ends=not more)
+    text, used = text_piece(data, begins=offset == 0, ends=not more)
     content: list[JsonObject] = []
     if text is not None:
         content.append({"type": "text", "text": text})
@@ -139,36 +140,8 @@ def _piece(path: str, data: bytes, offset: int, size: int) -> ToolResult:
         }
         content.append({"type": "resource", "resource": blob})
     if more:
-        rest = f"[bytes {offset} to {offset + used} of {size}; go on with offset {offset + used}]"
-        content.append({"type": "text", "text": rest})
+        content.append({"type": "text", "text": going_on(offset, offset + used, size)})
     return ToolResult(content=tuple(content), meta={"yett/size": size, "yett/next_offset": offset + used})
-
-
-def _text(data: bytes, *, begins: bool, ends: bool) -> tuple[str | None, int]:
-    """The text and how many bytes it takes, or None for bytes that are not text.
-
-    A piece that does not end the file ends with its last whole line, if it holds one. A character that is
-    cut by the piece's end is left for the next piece; one that is cut by its beginning (an offset inside a
-    character) is left out.
-    """
-    if b"\0" in data:
-        return None, 0
-    skipped = 0
-    while not begins and skipped < min(3, len(data)) and 0x80 <= data[skipped] < 0xC0:
-        skipped += 1
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        text = decoder.decode(data[skipped:], final=ends)
-    except UnicodeDecodeError:
-        return None, 0
-    left, _ = decoder.getstate()
-    if data and len(left) + skipped == len(data):
-        return None, 0  # no whole character: a piece of nothing would never get on
-    line_end = text.rfind("\n") + 1
-    if not ends and line_end:
-        text = text[:line_end]
-        return text, skipped + len(text.encode())
-    return text, len(data) - len(left)
 
 
 def _shape(limit: int) -> Shape:

@@ -53,7 +53,7 @@ class SandboxTool:
     def __init__(self, sandboxes: Sandboxes, shape: Shape) -> None:
         """See the class."""
         self._sandboxes = sandboxes
-        self._definition = _definition(shape)
+        self._definition = definition_of(shape)
 
     @property
     def definition(self) -> ToolDefinition:
@@ -117,7 +117,8 @@ async def _first_link(sandbox: Sandbox, path: str) -> str:
     return ""
 
 
-def _definition(shape: Shape) -> ToolDefinition:
+def definition_of(shape: Shape) -> ToolDefinition:
+    """A tool of the sandbox as it is listed."""
     required: list[JsonValue] = [*shape.required]
     schema: JsonObject = {"type": "object", "properties": shape.properties, "additionalProperties": False}
     if required:
@@ -140,4 +141,4 @@ def _definition(shape: Shape) -> ToolDefinition:
     )
 
 
-__all__ = ["PATH", "SandboxTool", "Shape", "integer", "links_named", "path_of", "session_of"]
+__all__ = ["PATH", "SandboxTool", "Shape", "definition_of", "integer", "links_named", "path_of", "session_of"]
