@@ -84,6 +84,7 @@ class App:
     redact: SwapRedact
     outbound: SwapOutbound
     sandboxes: ProvenSandboxes | None
+    outputs: KeptOutputs
     upstreams: Upstreams | None
     tools_moved: Bell
     lists_moved: Bell
@@ -206,6 +207,7 @@ async def open_app(configuration: Configuration, *, serving: bool = True) -> Asy
             redact=redact,
             outbound=outbound,
             sandboxes=below.sandboxes,
+            outputs=below.outputs,
             upstreams=upstreams,
             tools_moved=tools_moved,
             lists_moved=Bell(),
