@@ -58,3 +58,12 @@ async def test_a_part_beside_what_is_masked_is_edited_and_the_diff_is_masked():
     assert files.nodes[PATH].data == CONTENT.replace("3", "4").encode()
     assert AWS_KEY not in text_of(reply)
     assert " key = [SECRET]\n-last = 3\n+last = 4" in text_of(reply)
+
+
+async def test_numbers_before_lines_hide_nothing_from_the_look():
+    world, files = gate()
+    lines = [f"{n}" for n in range(4110)] + ["4111 1111 1111 1111", "4111111111111111"]
+    files.put(PATH, "\n".join(lines).encode())
+    reply = await world.call("file_read", {"path": PATH, "start_line": 4109, "numbered": True})
+    assert "1111 1111" not in text_of(reply)
+    assert text_of(reply).count("[CREDIT_CARD]") == 2

@@ -50,7 +50,10 @@ async def test_a_timeout_is_an_error_that_says_so(sandboxes_of):
 async def test_an_edit_keeps_the_mode_and_a_link_is_named_and_not_followed(sandboxes_of):
     async with sandboxes_of() as boxes:
         run = ShellRun(boxes, KeptOutputs())
-        await done(run, command="printf '#!/bin/sh\\necho one\\n' > go; chmod 755 go; ln -s go way; mkdir d; ln -s d w")
+        await done(
+            run,
+            command="printf '#!/bin/sh\\necho one\\n' > go; chmod 755 go; ln -s go way; mkdir d; ln -s d w",
+        )
         await done(FileEdit(boxes), path="/workspace/go", edits=[{"old": "one", "new": "two"}])
         assert (await done(run, argv=["./go"])).structured["stdout"] == "two\n"
         for tool, more in (
