@@ -100,6 +100,7 @@ class Shell(_Section):
     runtime: str = "runc"
     network: Literal["none"] = "none"
     output: Size = 1 << 20
+    shown: Annotated[Size, Field(ge=1 << 10, le=256 << 10)] = 32 << 10
     workspace: Workspace | None = None
 
 
