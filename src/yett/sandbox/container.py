@@ -116,8 +116,7 @@ class Container:
                 engine=engine,
                 facts=facts,
                 settings=settings,
-                # A name of its own: the one that was not reached may still be on its way out.
-                name=name if kind == "socket" else f"{name}-a",
+                name=name,
                 folder=folder,
                 secret=secret,
                 seccomp=seccomp,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import anyio
 
-from yett.action import Secret
+from yett.action import JsonObject, Secret
 from yett.errors import SandboxUnavailable
 from yett.sandbox.attach_transport import AttachApproach
 from yett.sandbox.engine import Engine, EngineFacts
@@ -24,6 +24,9 @@ from yett.sandbox.socket_transport import SocketApproach
 from yett.sandbox.transport import Approach, TransportKind
 from yett.sandbox.transport_choice import NotReached
 from yett.sandbox.wire import ProtocolViolation
+
+_NAME_TAKEN = (0.1, 0.3, 1.0)
+"""Pauses in seconds before the name of one that is being removed is tried again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +98,7 @@ class Creation:
         try:
             with anyio.CancelScope(shield=True):
                 # Given up half-way it could still make the container, after we had removed nothing.
-                await self.engine.create(self.name, config)
+                await self._create_named(config)
             with anyio.fail_after(self.settings.engine_deadline):
                 await approach.created(self.name)
         except TimeoutError:
@@ -106,6 +109,17 @@ class Creation:
             await self.engine.start(self.name)
         except SandboxUnavailable as fault:
             raise NotReached(f"{fault} (runtime `{self.settings.runtime}`)", advice=fault.advice()) from fault
+
+    async def _create_named(self, config: JsonObject) -> None:
+        """Make it, also where the engine is still removing one of its name that was not reached."""
+        for pause in _NAME_TAKEN:
+            try:
+                return await self.engine.create(self.name, config)
+            except SandboxUnavailable as fault:
+                if "already in use" not in str(fault):
+                    raise
+            await anyio.sleep(pause)
+        return await self.engine.create(self.name, config)
 
     async def _undo(self) -> None:
         with anyio.CancelScope(shield=True):

@@ -154,11 +154,7 @@ class SandboxSettings:
         for name in _NOT_NEGATIVE:
             if getattr(self, name) < 0:
                 raise ConfigurationError(f"sandbox {name} must not be negative", path=(name,))
-        for name, words in _WORDS.items():
-            if getattr(self, name) not in words:
-                raise ConfigurationError(
-                    f"sandbox {name} is {' or '.join(f'`{word}`' for word in words)}", path=(name,)
-                )
+        self._check_words()
         EngineAddress.parse(self.engine)
         if self.background > SLOTS:
             raise ConfigurationError(
@@ -172,3 +168,10 @@ class SandboxSettings:
             raise ConfigurationError("sandbox workspace must be an absolute path", path=("workspace",))
         if self.memory < 6 * MIB:
             raise ConfigurationError("the engine takes no memory limit under 6 MiB", path=("memory",))
+
+    def _check_words(self) -> None:
+        for name, words in _WORDS.items():
+            if getattr(self, name) not in words:
+                raise ConfigurationError(
+                    f"sandbox {name} is {' or '.join(f'`{word}`' for word in words)}", path=(name,)
+                )
