@@ -102,9 +102,9 @@ class BackgroundPrograms:
         return _told(self._last, program)
 
     async def wait(self, number: int, seconds: float) -> BackgroundProgram:
-        """See `ports.Sandbox`."""
+        """See `ports.Sandbox`. No longer than a call may run: `timeout`."""
         program = self._of(number)
-        with anyio.move_on_after(max(0.0, min(seconds, self._settings.background_timeout))):
+        with anyio.move_on_after(max(0.0, min(seconds, self._settings.timeout))):
             await program.ended.wait()
         return _told(number, program)
 
