@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A gateway for tests of the runner alone: the frames of version 2, written from the README and from nothing else.
+"""A gateway for tests of the runner alone: the frames of version 2, written from the README and nothing else.
 
 The runner is PID 1 of namespaces that `unshare` makes. It must never run outside of them: it ends calls with
 `kill(-1)`. Every wait has a deadline.
@@ -7,21 +7,27 @@ The runner is PID 1 of namespaces that `unshare` makes. It must never run outsid
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import os
+import secrets
 import select
 import shutil
-import signal
 import socket
 import struct
 import subprocess
+import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+from sandbox_world import CACHE
+
+from yett.sandbox.images import compile_runner
+
 DEADLINE = 20.0
 SECRET = b"made-up-secret"
-NOBODY = 65534
+PROCESSES = 64
 WINDOW = 64 * 1024
 CHUNK = 60 * 1024
 PORT = 3128
@@ -78,14 +84,33 @@ class Runner:
     kept: list[tuple[str, bytes]] = field(default_factory=list)
 
     def send(self, data: bytes) -> None:
+        """Send bytes, and take what comes meanwhile: a runner that nobody reads from does not read either."""
         view = memoryview(data)
+        os.set_blocking(self.writer, False)
         while view:
-            if not select.select([], [self.writer], [], DEADLINE)[1]:
+            readable, writable, _ = select.select([self.reader], [self.writer], [], DEADLINE)
+            if not readable and not writable:
                 raise TimeoutError("the runner does not read")
+            if readable:
+                self.fill()
             try:
-                view = view[os.write(self.writer, view[:65536]) :]
+                view = view[os.write(self.writer, view) :] if writable else view
             except (BrokenPipeError, ConnectionResetError):
                 raise Gone from None
+            except BlockingIOError:
+                continue
+
+    def fill(self) -> None:
+        """One read into the buffer."""
+        try:
+            data = os.read(self.reader, 1 << 16)
+        except ConnectionResetError:
+            data = b""
+        except BlockingIOError:
+            return
+        if not data:
+            raise Gone
+        self.buffer += data
 
     def ask(self, kind: bytes, payload: bytes = b"") -> None:
         self.send(frame(kind, payload))
@@ -103,23 +128,17 @@ class Runner:
                     return chr(kind), payload
             if not select.select([self.reader], [], [], max(0.0, end - time.monotonic()))[0]:
                 raise TimeoutError("the runner says nothing")
-            try:
-                data = os.read(self.reader, 1 << 16)
-            except ConnectionResetError:
-                data = b""
-            if not data:
-                raise Gone
-            self.buffer += data
+            self.fill()
 
-    def next_of(self, kinds: str, where=lambda payload: True, deadline=DEADLINE) -> tuple[str, bytes]:
+    def next_of(self, kinds: str, where=lambda kind, payload: True, deadline=DEADLINE) -> tuple[str, bytes]:
         """The next frame of these kinds; others are kept for later, in their order."""
         for i, (kind, payload) in enumerate(self.kept):
-            if kind in kinds and where(payload):
+            if kind in kinds and where(kind, payload):
                 return self.kept.pop(i)
         end = time.monotonic() + deadline
         while True:
             kind, payload = self.receive(max(0.0, end - time.monotonic()))
-            if kind in kinds and where(payload):
+            if kind in kinds and where(kind, payload):
                 return kind, payload
             self.kept.append((kind, payload))
 
@@ -156,12 +175,11 @@ class Runner:
         """Collect a slot's output until it ends."""
         out = {"1": b"", "2": b""}
         while True:
-            kinds = "12EF" if slot == 0 else "12E"
-            kind, payload = self.next_of(kinds, lambda p, k=kinds: "F" in k or p[0] == slot, deadline)
+            kind, payload = self.next_of(
+                "12EF", lambda k, p: slot == 0 if k == "F" else p[0] == slot, deadline
+            )
             if kind == "F":
                 raise Failed(struct.unpack_from("<I", payload)[0], payload[4:].decode())
-            if payload[0] != slot:
-                raise AssertionError(f"slot {payload[0]} while {slot} runs")
             if kind == "E":
                 _, by_signal, number = payload
                 code, sig = (None, number) if by_signal else (number, None)
@@ -173,7 +191,7 @@ class Runner:
         """A slot's standard output until it holds this."""
         out = b""
         while wanted not in out:
-            out += self.next_of("1", lambda p: p[0] == slot, deadline)[1][1:]
+            out += self.next_of("1", lambda _, p: p[0] == slot, deadline)[1][1:]
         return out
 
     def write(self, path: str, data: bytes, *, append=False) -> None:
@@ -221,23 +239,23 @@ class Runner:
         return self.process.wait(deadline)
 
     def alive(self) -> list[str]:
-        """Command lines of every process of the namespace but PID 1, told by a program that ends with it."""
-        return self.run("ps", "-o", "args").out.decode().splitlines()
+        """Command lines of every process of the namespace but PID 1, supervisors and the one that tells."""
+        lines = self.run("busybox", "ps", "-o", "args").out.decode().splitlines()
+        return [line for line in lines[1:] if "/mnt/yett-runner" not in line and "busybox ps" not in line]
+
+    def hang_up(self) -> None:
+        """Close the line."""
+        for fd in {self.reader, self.writer} - {-1}:
+            os.close(fd)
+        self.reader = self.writer = -1
 
     def close(self) -> None:
-        for fd in {self.reader, self.writer}:
-            try:
-                os.close(fd)
-            except OSError as fault:
-                if fault.errno != errno.EBADF:
-                    raise
-        self.reader = self.writer = -1
+        """Close the line; PID 1 has to end by itself."""
+        self.hang_up()
         try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
+            self.process.wait(DEADLINE)
+        finally:
             self.process.kill()  # --kill-child takes PID 1 along
-            self.process.wait(5)
-            raise
 
 
 WORK = "/mnt/work"
@@ -250,14 +268,17 @@ mount -t tmpfs -o mode=755 tmpfs /mnt
 cp "$YETT_RUNNER" /mnt/yett-runner
 if [ "$YETT_LINE" != - ]; then : > /mnt/line; mount --bind "$YETT_LINE" /mnt/line; YETT_LINE=/mnt/line; fi
 mkdir /mnt/work
-mount -t tmpfs -o size=4m,nr_inodes=512,uid=65534,gid=65534,mode=700 tmpfs /mnt/work
-exec setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs --bounding-set=-all \
+mount -t tmpfs -o size=4m,nr_inodes=512,uid=$YETT_UID,gid=65534,mode=700 tmpfs /mnt/work
+exec prlimit --nproc=$YETT_PROCESSES:$YETT_PROCESSES \\
+    setpriv --reuid=$YETT_UID --regid=65534 --clear-groups --no-new-privs --bounding-set=-all \
     env -i YETT_HELLO="$YETT_HELLO" $YETT_PREFIX /mnt/yett-runner "$YETT_LINE"
 """
 
 
 def launch(runner: Path, where: str, *, prefix="") -> subprocess.Popen:
-    """The runner as PID 1 of new namespaces: nobody, no capabilities, a small tmpfs of its own.
+    """The runner as PID 1 of new namespaces: no capabilities, a small tmpfs, and a user of its own.
+
+    The user is what keeps a fork bomb from the machine: the kernel lets it have PROCESSES at once.
 
     Args:
         runner: the binary.
@@ -273,8 +294,49 @@ def launch(runner: Path, where: str, *, prefix="") -> subprocess.Popen:
             "YETT_RUNNER": str(runner),
             "YETT_LINE": where,
             "YETT_PREFIX": prefix,
+            "YETT_UID": str(100_000 + secrets.randbelow(900_000)),
+            "YETT_PROCESSES": str(PROCESSES),
         },
         stdin=subprocess.PIPE if where == "-" else subprocess.DEVNULL,
         stdout=subprocess.PIPE if where == "-" else None,
         start_new_session=True,
     )
+
+
+@contextlib.contextmanager
+def conversation(binary: Path, *, port=0, attach=False, prefix=""):
+    """A runner that has said it is ready, over a socket or over its standard streams; gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="yett-runner-"))
+    try:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(folder / "line"))
+            (folder / "line").chmod(0o666)
+            listener.listen(1)
+            listener.settimeout(DEADLINE)
+            process = launch(binary, "-" if attach else str(folder / "line"), prefix=prefix)
+            if attach:
+                runner = Runner(process, os.dup(process.stdout.fileno()), os.dup(process.stdin.fileno()))
+                process.stdout.close(), process.stdin.close()
+            else:
+                accepted, _ = listener.accept()
+                runner = Runner(process, fd := accepted.detach(), fd)
+        try:
+            assert runner.receive() == ("R", b"\x02" + SECRET)
+            if port is not None:
+                runner.begin(port)
+            yield runner
+        finally:
+            runner.close()
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def runner_binary():
+    return compile_runner(CACHE)
+
+
+@pytest.fixture
+def runner(runner_binary):
+    with conversation(runner_binary, port=PORT) as open_conversation:
+        yield open_conversation
