@@ -168,7 +168,7 @@ class Line:
                     await self._read()
                 tasks.cancel_scope.cancel()
         finally:
-            self.break_(ExecutionError("The sandbox is gone; the next call gets a new one."))
+            self.break_(ExecutionError("The sandbox died."))
 
     def converse(self, listener: Listener) -> Conversation:
         """Open a request: what slot 0 answers goes to `listener` from now on.
@@ -247,7 +247,7 @@ class Line:
 
     async def close(self) -> None:
         """Close at once; an honest PID 1 exits with it."""
-        self.break_(ExecutionError("The sandbox is gone; the next call gets a new one."))
+        self.break_(ExecutionError("The sandbox died."))
         await self._transport.close()
 
     async def _read(self) -> None:
