@@ -5,7 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PYTEST := $(PY) -m pytest
 
-.PHONY: help setup engine demo test lint coverage bench inspector e2e-openclaw lock clean
+.PHONY: help setup engine demo test runsc lint coverage bench inspector e2e-openclaw lock clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/' | expand -t 16
@@ -22,6 +22,10 @@ demo: engine ## the main job on real input, as a story in the terminal
 
 test: engine ## every test but the long suites; needs the engine (it is set up)
 	@$(PYTEST)
+
+runsc: engine ## the sandbox under gVisor (installs runsc and tells the engine of it)
+	@sh scripts/runsc.sh
+	@$(PYTEST) tests/sandbox/runtimes
 
 lint: setup ## ruff, mypy strict, import contracts
 	@$(VENV)/bin/ruff format --check src tests benchmarks examples

@@ -9,6 +9,7 @@ A task of the pool's group reads what it says as long as it lives. The pool is t
 from __future__ import annotations
 
 import contextlib
+import errno
 import hmac
 import shutil
 from collections.abc import Mapping
@@ -214,6 +215,11 @@ class Container:
             command, lambda slot: self._request(command, slot=slot, seconds=seconds), self._tasks
         )
         if isinstance(started, Failure):
+            if started.doing == "setup" and started.errno == errno.EINVAL:
+                raise ExecutionError(
+                    "Background programs can't be kept in this sandbox: its runtime's kernel has no child "
+                    "subreapers."
+                )
             raise _refused(command, started)
         return started
 

@@ -49,7 +49,7 @@ def container_config(
         "Privileged": False,
         "CapDrop": ["ALL"],
         "SecurityOpt": ["no-new-privileges:true", f"seccomp={seccomp}"],
-        "PidsLimit": settings.pids,
+        "PidsLimit": settings.host_pids,
         "Memory": settings.memory,
         "MemorySwap": settings.memory,  # together: no swap
         "CpuPeriod": _CPU_PERIOD,

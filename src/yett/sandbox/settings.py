@@ -55,6 +55,9 @@ _WORDS = {
     "transport": ("auto", "socket", "attach"),
 }
 _RUNNER_REQUEST = 32 * MIB
+_ON_THIS_KERNEL = frozenset({"runc", "crun"})
+_SENTRY_THREADS = 8
+_SENTRY_ITSELF = 256
 """MAX_REQUEST of runner.c: the runner ends the container on anything larger."""
 
 
@@ -168,6 +171,17 @@ class SandboxSettings:
             raise ConfigurationError("sandbox workspace must be an absolute path", path=("workspace",))
         if self.memory < 6 * MIB:
             raise ConfigurationError("the engine takes no memory limit under 6 MiB", path=("memory",))
+
+    @property
+    def host_pids(self) -> int:
+        """What the container's cgroup may hold on the host, for `pids` of its own.
+
+        Under gVisor each process of a program is several threads of the host, beside the Sentry's own, and a
+        Sentry that gets no thread when it wants one dies with everything in it.
+        """
+        if self.runtime in _ON_THIS_KERNEL:
+            return self.pids
+        return self.pids * _SENTRY_THREADS + _SENTRY_ITSELF
 
     def _check_words(self) -> None:
         for name, words in _WORDS.items():
