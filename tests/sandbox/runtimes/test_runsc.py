@@ -212,18 +212,17 @@ async def test_programs_reach_the_forward(runsc):
         assert (await box.run(sh("echo hello | nc 127.0.0.1 3128"))).stdout == b"hello\n"
 
 
-async def test_a_background_program_runs_or_is_refused_in_words(runsc):
-    """Older Sentries have no child subreapers; without them a call's processes can't be told from its own."""
+async def test_a_background_program_stays_beside_calls_and_what_they_leave_does_not(runsc):
     async with runsc() as boxes, boxes.lease("s") as box:
-        try:
-            await box.start(sh("sleep 100"))
-        except ExecutionError as fault:
-            assert "Background programs can't be kept" in str(fault)  # noqa: PT017
-            assert box.programs() == ()
-        else:
-            assert (await box.run(sh("echo beside"))).stdout == b"beside\n"
-            assert box.has_programs
-        assert (await box.run(sh("echo on"))).stdout == b"on\n"
+        started = await box.start(sh("echo up; while :; do sleep 77; done"))
+        for _ in range(3):
+            await box.run(sh("sleep 100 & setsid sleep 100 & (sleep 100 &) ; echo done"))
+            left = (await box.run(sh("ps -o args"))).stdout.decode().splitlines()
+            assert [line for line in left if line.startswith("sleep")] == ["sleep 77"]
+        ended = await box.kill(started.number)
+        assert (ended.running, ended.result.stdout) == (False, b"up\n")
+        left = (await box.run(sh("ps -o args"))).stdout.decode()
+        assert "sleep 77" not in left
 
 
 async def test_with_lifetime_call_a_forged_end_outlives_nothing(runsc):
