@@ -5,7 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PYTEST := $(PY) -m pytest
 
-.PHONY: help setup engine demo test fuzz arm64 lint coverage bench inspector e2e-openclaw lock clean engines docs
+.PHONY: help setup engine demo test fuzz arm64 lint coverage bench inspector e2e-openclaw lock clean engines docs runsc
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/' | expand -t 16
@@ -22,6 +22,10 @@ demo: engine ## the main job on real input, as a story in the terminal
 
 test: engine ## every test but the long suites; needs the engine (it is set up)
 	@$(PYTEST) -n auto --dist loadfile
+
+runsc: engine ## the sandbox under gVisor (installs runsc and tells the engine of it)
+	@sh scripts/runsc.sh
+	@$(PYTEST) tests/sandbox/runtimes
 
 FUZZ_SECONDS ?= 60
 fuzz: setup ## the runner's conversation under libFuzzer, ASan and UBSan, for FUZZ_SECONDS (clang libclang-rt-14-dev)

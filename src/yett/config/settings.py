@@ -91,6 +91,8 @@ class Shell(_Section):
     """`tools.shell`: the sandbox that shell and file tools run in."""
 
     image: str = "yett/tiny"
+    engine: str = "unix:///var/run/docker.sock"
+    transport: Literal["auto", "socket", "attach"] = "auto"
     timeout: Duration = 60.0
     memory: Size = 512 << 20
     cpus: float = Field(default=1.0, gt=0, le=64)

@@ -63,11 +63,14 @@ MASKED = (
 
 READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
+_ATTACHED: JsonObject = {"OpenStdin": True, "StdinOnce": True, "AttachStdin": True, "AttachStdout": True}
+"""Standard streams for the runner; standard input closes with the one connection that attached to it."""
+
 
 def container_config(
     settings: SandboxSettings,
     *,
-    socket: str,
+    socket: str | None,
     secret: str,
     seccomp: str,
     labels: Mapping[str, str],
@@ -80,7 +83,8 @@ def container_config(
 
     Args:
         settings: limits and image.
-        socket: the path of the gateway's socket on the engine's host.
+        socket: the path of the gateway's socket on the engine's host; None to speak over the engine's
+            attach stream, with nothing mounted.
         secret: what the runner says first.
         seccomp: the profile as JSON text; the API takes the text and not a path.
         labels: for the reaper.
@@ -98,7 +102,7 @@ def container_config(
         "SecurityOpt": ["no-new-privileges:true", f"seccomp={seccomp}", *_modules(security)],
         "MaskedPaths": list(MASKED),
         "ReadonlyPaths": list(READ_ONLY),
-        "PidsLimit": settings.pids,
+        "PidsLimit": settings.host_pids,
         "Memory": settings.memory,
         "MemorySwap": settings.memory,  # together: no swap
         "CpuPeriod": CPU_PERIOD,
@@ -118,7 +122,7 @@ def container_config(
             _ulimit("fsize", settings.file_size),
         ],
         "Mounts": [
-            bound(socket, SOCKET),
+            *([bound(socket, SOCKET)] if socket else []),
             *mounts,
         ],
         **_disk_limits(settings, disk),
@@ -131,7 +135,8 @@ def container_config(
     return {
         "Image": settings.image,
         "Entrypoint": [RUNNER],
-        "Cmd": [SOCKET],
+        "Cmd": [SOCKET if socket else "-"],
+        **({} if socket else _ATTACHED),
         "User": f"{uid}:{gid}",
         "WorkingDir": "/",
         "Hostname": HOSTNAME,

@@ -61,7 +61,7 @@ async def test_a_fifo_does_not_block_a_read_or_a_write(sandboxes_of):
         await box.run(sh("mkfifo /workspace/p"))
         with pytest.raises(ExecutionError, match="Invalid argument"):
             await box.read("/workspace/p", offset=0, limit=1)
-        with pytest.raises(ExecutionError, match="No such device"):
+        with pytest.raises(ExecutionError, match="Invalid argument"):
             await box.write("/workspace/p", b"x")
 
 
