@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files of /proc and /sys through which a writer would own the host."""
+
+from pathlib import Path
+
+import pytest
+from sandbox_world import sh
+
+pytestmark = [pytest.mark.anyio, pytest.mark.engine]
+
+WRITTEN = (
+    "/proc/sysrq-trigger", "/proc/sys/kernel/core_pattern", "/proc/sys/kernel/sysrq", "/proc/sys/kernel/modprobe",
+    "/proc/sys/fs/binfmt_misc/register", "/proc/sys/vm/panic_on_oom", "/proc/sys/kernel/hotplug",
+    "/sys/kernel/uevent_helper", "/sys/fs/cgroup/release_agent", "/sys/fs/cgroup/memory/release_agent",
+    "/sys/kernel/mm/transparent_hugepage/enabled", "/sys/power/state", "/proc/self/oom_score_adj_of_1",
+    "/proc/1/oom_score_adj", "/proc/1/coredump_filter", "/dev/mem", "/dev/kmsg", "/dev/sda", "/dev/vda",
+)  # fmt: skip
+READ = (
+    "/proc/kcore", "/proc/kallsyms_secret", "/proc/timer_list", "/proc/keys", "/proc/sched_debug", "/proc/scsi/scsi",
+    "/sys/firmware/dmi/tables/DMI", "/dev/mem", "/dev/vda", "/proc/1/maps", "/proc/1/mem", "/proc/kmsg",
+)  # fmt: skip
+
+
+async def test_nothing_of_the_kernel_can_be_written(sandboxes_of, host):
+    pattern = Path("/proc/sys/kernel/core_pattern").read_text()
+    async with sandboxes_of() as boxes, boxes.lease("s") as box:
+        script = "".join(f"(echo c > {path}) 2>/dev/null && echo wrote {path}; " for path in WRITTEN)
+        assert (await box.run(sh(script + "true"))).stdout == b""
+    assert Path("/proc/sys/kernel/core_pattern").read_text() == pattern
+    host.unharmed()
+
+
+async def test_nothing_that_tells_of_the_host_can_be_read(sandboxes_of):
+    async with sandboxes_of() as boxes, boxes.lease("s") as box:
+        script = "".join(f"head -c 16 {path} 2>/dev/null | grep -q . && echo read {path}; " for path in READ)
+        assert (await box.run(sh(script + "true"))).stdout == b""
+        listed = await box.run(sh("find /dev -type b; find /dev -type c | sort | tr '\\n' ' '"))
+    harmless = "full null ptmx random tty urandom zero pts/ptmx"
+    assert set(listed.stdout.decode().split()) <= {f"/dev/{name}" for name in harmless.split()}
