@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the host looks like before and after an attack: processes, memory, disk, and programs that attack in C."""
+"""The host before and after an attack: processes, memory, disk. And programs in C that attack."""
 
 from __future__ import annotations
 

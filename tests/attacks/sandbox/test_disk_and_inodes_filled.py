@@ -31,8 +31,8 @@ async def test_only_the_sized_file_systems_take_a_byte_and_the_hosts_disk_takes_
 
 async def test_a_file_system_without_a_free_inode_takes_no_file_of_another_kind_either(sandboxes_of, host):
     script = (
-        "cd {0}; i=0; while : > f$i; do i=$((i+1)); done 2>/dev/null; "
-        "mkdir d 2>/dev/null && echo made; ln -s x l 2>/dev/null && echo made; mkfifo p 2>/dev/null && echo made; "
+        "cd {0}; i=0; while true > f$i; do i=$((i+1)); done 2>/dev/null; "
+        "for make in 'mkdir d' 'ln -s x l' 'mkfifo p'; do $make 2>/dev/null && echo made; done; "
         "ls | wc -l"
     )
     async with sandboxes_of(inodes=64) as boxes, boxes.lease("s") as box:

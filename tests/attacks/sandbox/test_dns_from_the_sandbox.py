@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from sandbox_world import sh
 
+RESOLVERS = Path("/etc/resolv.conf")
+
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 
 
@@ -32,7 +34,7 @@ async def test_the_sandbox_does_not_learn_the_hosts_resolver_or_name(sandboxes_o
         seen = (await box.run(sh("cat /etc/resolv.conf /etc/hosts /etc/hostname; hostname"))).stdout.decode()
     servers = {
         line.split()[1]
-        for line in Path("/etc/resolv.conf").read_text().splitlines()
+        for line in RESOLVERS.read_text().splitlines()  # noqa: ASYNC240
         if line.startswith("nameserver") and not line.split()[1].startswith("127.")
     }
     assert not [server for server in servers if server in seen]

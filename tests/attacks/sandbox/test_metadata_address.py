@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cloud machines hand out credentials at an address that every process can reach, unless there is no network."""
+"""Cloud machines hand out credentials at an address that every process with a network can reach."""
 
 import pytest
 from sandbox_world import sh
