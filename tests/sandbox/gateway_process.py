@@ -12,7 +12,7 @@ from yett.sandbox.settings import SandboxSettings
 
 
 async def main(image: str, instance: str, run_dir: str, seconds: str) -> None:
-    settings = SandboxSettings(image=image, spares=1)
+    settings = SandboxSettings(image=image, warm=1)
     boxes = DockerSandboxes(settings, instance=instance, run_dir=Path(run_dir), entropy=RealEntropy())
     async with boxes, boxes.lease("s") as box:
         await box.run(sh(f"setsid sleep {seconds} & sleep {seconds}"))

@@ -22,7 +22,7 @@ import anyio
 
 from yett.action import Secret
 from yett.errors import ExecutionError, ExecutionTimeout, SandboxUnavailable
-from yett.ports import Command, CommandResult, FileEntry
+from yett.ports import BackgroundProgram, Command, CommandResult, FileEntry
 from yett.sandbox.engine import Engine
 from yett.sandbox.hardening import UID, container_config
 from yett.sandbox.init_process import InitProcess
@@ -251,6 +251,10 @@ class Container:
                 raise
             await self._ask(path, encode_stat(path), take, Info)
         return tuple(sorted(found, key=lambda e: e.name))
+
+    def programs(self) -> tuple[BackgroundProgram, ...]:
+        """Every background program of the container: there are none yet."""
+        return ()
 
     @property
     def alive(self) -> bool:
