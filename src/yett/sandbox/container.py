@@ -115,6 +115,7 @@ class Container:
         """
         folder.mkdir(mode=0o700)  # noqa: ASYNC240  (microseconds, on a local file system)
         path = folder / "s"
+        line: Line | None = None
         try:
             facts = await engine.facts()
             listener = await anyio.create_unix_listener(path, mode=0o666, backlog=1)
@@ -142,6 +143,8 @@ class Container:
                 raise
         except BaseException as fault:
             with anyio.CancelScope(shield=True):
+                if line is not None:
+                    await line.close()
                 with contextlib.suppress(SandboxUnavailable):
                     await engine.remove(name)
             shutil.rmtree(folder, ignore_errors=True)

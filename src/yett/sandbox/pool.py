@@ -3,8 +3,8 @@
 
 The composition root enters a `DockerSandboxes` for the life of the gateway (`async with`) and calls `reap`
 before the first call. The tools lease from it. Reading order: `lease` here, `seats.py` (who has which),
-`supply.py` (where new ones come from), `maker.py` (how), `reaper.py` (what was left behind). It must never lend
-a container to two sessions, lend one that a call left in doubt, or wait without an end.
+`supply.py` (where new ones come from), `maker.py` (how), `reaper.py` (what was left behind). It must never
+lend a container to two sessions, lend one that a call left in doubt, or wait without an end.
 """
 
 from __future__ import annotations
