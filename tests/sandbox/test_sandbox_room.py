@@ -106,14 +106,14 @@ async def test_many_new_sessions_at_once_never_make_too_many(sandboxes_of, insta
                 await use(boxes, f"s{number}")
                 outcomes.append("ok")
             except ExecutionError as refused:
-                assert "All sandboxes are in use" in str(refused)
-                outcomes.append("refused")
+                outcomes.append(str(refused).partition(" (")[0])
 
         async with anyio.create_task_group() as group:
             for number in range(8):
                 group.start_soon(one, number)
         assert boxes.status().alive <= 3
         assert outcomes.count("ok") >= 3
+        assert set(outcomes) <= {"ok", "All sandboxes are in use"}
     await until(lambda: containers_of(instance) == [])
 
 
