@@ -89,7 +89,7 @@ async def test_an_old_spare_is_replaced(sandboxes_of):
 
 async def test_a_spare_whose_runner_does_not_answer_is_replaced(sandboxes_of, monkeypatch):
     monkeypatch.setattr("yett.sandbox.supply._HEALTH_INTERVAL", 0.1)
-    monkeypatch.setattr("yett.sandbox.supply._HEALTH_DEADLINE", 0.3)
+    monkeypatch.setattr("yett.sandbox.spare._DEADLINE", 0.3)
     async with sandboxes_of(warm=1, idle=0.4) as boxes:
         await until(lambda: boxes.status().warm == 1)
         deaf = boxes._supply._spares[0].container

@@ -12,7 +12,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -191,7 +191,9 @@ async def _probe(settings: SandboxSettings, instance: str, run_dir: Path) -> tup
     from yett.sandbox.verify import verify_hardening  # noqa: PLC0415 - see commands.py
 
     async with (
-        DockerSandboxes(settings, instance=instance, run_dir=run_dir, entropy=SystemEntropy()) as pool,
+        DockerSandboxes(
+            replace(settings, warm=0), instance=instance, run_dir=run_dir, entropy=SystemEntropy()
+        ) as pool,
         pool.lease("probe") as box,
     ):
         return await verify_hardening(box, settings)

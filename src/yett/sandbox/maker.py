@@ -14,7 +14,7 @@ from statistics import median
 import anyio
 
 from yett.action import Secret
-from yett.errors import SandboxUnavailable
+from yett.errors import ConfigurationError, SandboxUnavailable
 from yett.ports import Entropy
 from yett.sandbox.breaker import EngineSilent
 from yett.sandbox.container import Container
@@ -27,6 +27,7 @@ GATEWAY_LABEL = "yett.gateway"
 RUN_LABEL = "yett.run"
 OWNER_LABEL = "yett.owner"
 
+_SOCKET_PATH_LIMIT = 107 - len("/12345678901234567890123456/s")
 _MEASURED = 32
 _DOUBT = 60.0
 """How long a container that a silent engine may make late is looked for, in seconds."""
@@ -38,7 +39,16 @@ class Maker:
     def __init__(
         self, engine: Engine, settings: SandboxSettings, *, instance: str, run_dir: Path, entropy: Entropy
     ) -> None:
-        """`instance` is the gateway's, the same after a restart; `run_dir` is where sockets live."""
+        """`instance` is the gateway's, the same after a restart; `run_dir` is where sockets live.
+
+        Raises:
+            ConfigurationError: `run_dir` is too long for a socket.
+        """
+        if len(str(run_dir).encode()) > _SOCKET_PATH_LIMIT:
+            raise ConfigurationError(
+                f"The folder for sandbox sockets is longer than {_SOCKET_PATH_LIMIT} bytes: {run_dir}",
+                advice="Choose a shorter one, as /run/yett.",
+            )
         self._engine = engine
         self._settings = settings
         self._run_dir = run_dir
@@ -86,6 +96,11 @@ class Maker:
     def seconds(self) -> float | None:
         """The median time it took to make one, lately."""
         return median(self._took) if self._took else None
+
+    def prepare(self) -> None:
+        """Make the folder for sockets, for this user alone."""
+        self._run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._run_dir.chmod(0o700)
 
     async def make(self) -> Container:
         """A new container, its runner ready.

@@ -19,18 +19,18 @@ import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
 from yett.action import Principal
-from yett.errors import ConfigurationError, ExecutionError, SandboxUnavailable
+from yett.errors import ExecutionError, SandboxUnavailable
 from yett.ports import Entropy, Sandbox
 from yett.sandbox.container import Container
 from yett.sandbox.engine import Engine
-from yett.sandbox.maker import Maker
+from yett.sandbox.janitor import Janitor
+from yett.sandbox.maker import RUN_LABEL, Maker
 from yett.sandbox.reaper import Reaper
 from yett.sandbox.seats import Seat, Seats
 from yett.sandbox.settings import SandboxSettings
 from yett.sandbox.status import PoolStatus
 from yett.sandbox.supply import Supply
 
-_SOCKET_PATH_LIMIT = 107 - len("/12345678901234567890123456/s")
 _TICK = 5.0
 
 
@@ -51,19 +51,14 @@ class DockerSandboxes:
         Raises:
             ConfigurationError: `run_dir` is too long for a socket.
         """
-        if len(str(run_dir).encode()) > _SOCKET_PATH_LIMIT:
-            raise ConfigurationError(
-                f"The folder for sandbox sockets is longer than {_SOCKET_PATH_LIMIT} bytes: {run_dir}",
-                advice="Choose a shorter one, as /run/yett.",
-            )
         self.engine = Engine(settings)
         self._settings = settings
-        self._run_dir = run_dir
         self._once = settings.lifetime == "call"
         self._seats = Seats(shared=not self._once)
         self._maker = Maker(self.engine, settings, instance=instance, run_dir=run_dir, entropy=entropy)
         self._supply = Supply(self._maker, settings, serving=lambda: self._leased > 0)
         self._reaper = Reaper(self.engine, self._maker, settings, run_dir=run_dir)
+        self._janitor = Janitor(settings.engine, f"{RUN_LABEL}={self._maker.run}")
         self._leased = 0
         self._evicted = 0
         self._closed = False
@@ -73,8 +68,8 @@ class DockerSandboxes:
 
     async def __aenter__(self) -> Self:
         """Start keeping containers warm and ending idle ones."""
-        self._run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._run_dir.chmod(0o700)
+        self._maker.prepare()
+        self._janitor.start()
         # The background lives in a group of its own, so that ending it does not cancel our caller.
         owner = await self._stack.enter_async_context(anyio.create_task_group())
         await owner.start(self._background)
@@ -167,6 +162,7 @@ class DockerSandboxes:
             if self._maker.in_doubt:
                 with suppress(SandboxUnavailable):
                     await self._reaper.reap()
+            await self._janitor.aclose()
             await self.engine.aclose()
 
     async def _sit(self, seat: Seat) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import anyio
 from anyio.abc import TaskGroup
@@ -20,25 +19,16 @@ from yett.errors import ExecutionError, SandboxUnavailable
 from yett.sandbox.container import Container
 from yett.sandbox.maker import Maker
 from yett.sandbox.settings import SandboxSettings
+from yett.sandbox.spare import Spare
 from yett.sandbox.waiting import FairQueue, Waiter
 
 _RETRY = 5.0
 """After a container could not be made: until the next one that nobody waits for, in seconds."""
+_PAUSE = 0.05
+"""From when a spare was taken until the next one is made, in seconds: the call goes first."""
 _HEALTH_INTERVAL = 30.0
-_HEALTH_DEADLINE = 2.0
 _GUESS = 1.0
 """Seconds to make a container, as long as none was made."""
-
-
-@dataclass(slots=True, kw_only=True)
-class _Spare:
-    container: Container
-    born_at: float
-    seen_at: float
-
-    @property
-    def well(self) -> bool:
-        return self.container.usable and self.container.alive
 
 
 class Supply:
@@ -49,18 +39,20 @@ class Supply:
         self._maker = maker
         self._settings = settings
         self._serving = serving
-        self._spares: deque[_Spare] = deque()
+        self._spares: deque[Spare] = deque()
         self._queue = FairQueue(settings.backlog)
         self._held: Counter[str] = Counter()
         self._refilling = 0
         self._retry_at = 0.0
         self._tasks: TaskGroup | None = None
+        self._taken = anyio.Event()
         self.refused = 0
         """Calls that were told to come back later."""
 
     def start(self, tasks: TaskGroup) -> None:
         """Begin. What is made is made in `tasks`."""
         self._tasks = tasks
+        tasks.start_soon(self._replace)
         self._refill()
 
     async def take(self, key: str) -> Container:
@@ -73,7 +65,7 @@ class Supply:
         if not self._queue.of(key):
             container = self._spare_for(key)
             if container is not None:
-                self._refill()
+                self._taken.set()
                 return container
         waiter = Waiter(key=key)
         # The first in the queue waits for its own to be made, which is no wait for others.
@@ -181,8 +173,7 @@ class Supply:
             self._held[waiter.key] += 1
             waiter.give(container)
         elif well and self._tasks is not None and len(self._spares) < self._settings.warm:
-            now = anyio.current_time()
-            self._spares.append(_Spare(container=container, born_at=now, seen_at=now))
+            self._spares.append(Spare(container=container))
         else:
             self._dispose(container)
 
@@ -201,6 +192,14 @@ class Supply:
     def _allowed(self) -> int:
         yielding = self._serving() and not self._queue.servable(self._room)
         return 1 if yielding else self._settings.refillers
+
+    async def _replace(self) -> None:
+        """Make up for what was taken, off the path of the call that took it."""
+        while True:
+            await self._taken.wait()
+            await anyio.sleep(_PAUSE)
+            self._taken = anyio.Event()
+            self._refill()
 
     def _refill(self) -> None:
         """Begin to make as many as are wanted and may be made at a time."""
@@ -229,19 +228,13 @@ class Supply:
             self._refilling -= 1
         self._refill()
 
-    async def _examine(self, spare: _Spare) -> None:
+    async def _examine(self, spare: Spare) -> None:
         """See that its runner answers; a spare that is looked at is nobody's meanwhile."""
-        answers = False
         try:
-            with anyio.move_on_after(_HEALTH_DEADLINE):
-                await spare.container.list("/tmp")  # noqa: S108  (the container's)
-                answers = True
-        except ExecutionError:
-            pass
+            answers = await spare.answers()
         finally:
             self._spares.append(spare)  # also when this is cancelled: whoever closes ends what is here
         if answers:
-            spare.seen_at = anyio.current_time()
             self._serve_from_spares()
         else:
             self._spares.remove(spare)
