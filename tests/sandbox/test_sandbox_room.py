@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A full house: whose container is taken away for another's, and what is said when nobody's is."""
 
+import os
+import signal
+
 import anyio
 import pytest
 from sandbox_world import containers_of, sh, until
@@ -131,6 +134,18 @@ async def test_time_outs_do_not_use_the_house_up(sandboxes_of):
             async with boxes.lease("s") as box:
                 assert (await box.run(sh("sleep 60"))).timed_out
         assert boxes.status().alive == 0
+
+
+async def test_a_container_that_died_by_itself_does_not_keep_its_place(sandboxes_of):
+    async with sandboxes_of(idle=0.4) as boxes:
+        async with boxes.lease("s"):
+            pass
+        (seat,) = boxes._seats
+        pid = (await boxes.engine.state(seat.container.name)).pid
+        assert pid > 1
+        seat.used_at += 60  # not because it is idle
+        os.kill(pid, signal.SIGKILL)
+        await until(lambda: boxes.status().alive == 0)
 
 
 async def test_the_status_says_how_the_pool_is(sandboxes_of):

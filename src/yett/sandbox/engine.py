@@ -163,17 +163,18 @@ class Engine:
             client.close()
 
     async def _call(self, what: str, function: Callable[[Any], T]) -> T:
-        try:
-            with self.breaker.attempt():
-                return await self._ask(function)
-        except SandboxUnavailable as fault:
-            raise type(fault)(f"{what}: {fault}", advice=_ADVICE) from fault.__cause__
+        if not self.breaker.passable:
+            raise EngineSilent(
+                f"{what}: the engine did not answer lately and is left alone for a moment", advice=_ADVICE
+            )
+        with self.breaker.attempt():
+            return await self._ask(what, function)
 
-    async def _ask(self, function: Callable[[Any], T]) -> T:
+    async def _ask(self, what: str, function: Callable[[Any], T]) -> T:
         if self._workers is None:
             self._workers = anyio.CapacityLimiter(_WORKERS)
         if len(self._in_calls) >= _ABANDONED:
-            raise EngineSilent(f"{_ABANDONED} calls of the engine never came back")
+            raise EngineSilent(f"{what}: {_ABANDONED} calls of the engine never came back", advice=_ADVICE)
 
         def work() -> T:
             call = object()
@@ -187,14 +188,17 @@ class Engine:
             with anyio.fail_after(self._settings.engine_deadline):
                 return await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._workers)
         except TimeoutError:
-            raise EngineSilent("the engine did not answer in time") from None
+            raise EngineSilent(f"{what}: the engine did not answer in time", advice=_ADVICE) from None
         except APIError as fault:
-            raise SandboxUnavailable(str(fault.explanation or fault)) from fault
+            raise SandboxUnavailable(f"{what}: {fault.explanation or fault}", advice=_ADVICE) from fault
         except (DockerException, requests.RequestException, OSError) as fault:
-            where = self._settings.engine
-            raise EngineSilent(f"no container engine answers at {where} ({fault})") from fault
+            raise EngineSilent(
+                f"no container engine answers at {self._settings.engine} ({what}: {fault})", advice=_ADVICE
+            ) from fault
         except (KeyError, TypeError, ValueError, AttributeError) as fault:
-            raise SandboxUnavailable(f"an answer that is no container engine's ({fault!r})") from fault
+            raise SandboxUnavailable(
+                f"{what}: an answer that is no container engine's ({fault!r})", advice=_ADVICE
+            ) from fault
 
     def _connected(self) -> Any:
         self._knock()

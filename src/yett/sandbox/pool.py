@@ -247,11 +247,10 @@ class DockerSandboxes:
             await anyio.sleep(tick)
             now = anyio.current_time()
             for seat in self._seats:
-                if not seat.at_rest:
-                    continue
                 if seat.background:
                     seat.used_at = now  # idle from when its programs have ended
-                if now - seat.used_at > limits.idle or now - seat.born_at > limits.max_age:
+                old = now - seat.used_at > limits.idle or now - seat.born_at > limits.max_age
+                if seat.at_rest and (old or seat.dead):
                     await self.end(seat.session)
             await self._supply.look_after()
 

@@ -40,6 +40,11 @@ class Seat:
         return self.container is not None and not self.taken and not self.waiting
 
     @property
+    def dead(self) -> bool:
+        """Whether its container ended by itself."""
+        return self.container is not None and not (self.container.usable and self.container.alive)
+
+    @property
     def background(self) -> bool:
         """Whether programs run here that were asked to outlive their call."""
         return self.container is not None and any(p.running for p in self.container.programs())
