@@ -108,6 +108,8 @@ def sandbox_settings(shell: Shell) -> SandboxSettings:
     """The containers."""
     return SandboxSettings(
         image=shell.image if ":" in shell.image.rpartition("/")[2] else f"{shell.image}:latest",
+        engine=shell.engine,
+        transport=shell.transport,
         runtime=shell.runtime,
         lifetime=shell.lifetime,
         warm=shell.warm,

@@ -10,7 +10,6 @@ from sandbox_world import containers_of, sh, until
 
 from yett.action import Principal
 from yett.errors import ExecutionError
-from yett.ports import BackgroundProgram, Command, CommandResult
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 
@@ -59,21 +58,15 @@ async def test_nobody_loses_a_container_with_a_call_in_it(sandboxes_of):
         assert (await box.run(sh("echo on"))).stdout == b"on\n"
 
 
-def running(*, is_running):
-    result = CommandResult(exit_code=None, signal=None, stdout=b"", stderr=b"")
-    return (BackgroundProgram(number=1, command=Command(argv=("x",)), running=is_running, result=result),)
-
-
-async def test_nobody_loses_a_container_with_a_background_program(sandboxes_of, monkeypatch):
+async def test_nobody_loses_a_container_with_a_background_program(sandboxes_of):
     async with sandboxes_of(containers=1, evict_after=0.01, idle=0.1) as boxes:
-        await use(boxes, "a")
-        (seat,) = boxes._seats
-        # The programs are the container's business; what counts here is that it says so.
-        monkeypatch.setattr(seat.container, "programs", lambda: running(is_running=True))
+        async with boxes.lease("a") as box:
+            program = await box.start(sh("sleep 60"))
         await anyio.sleep(0.3)  # not when idle either
         with pytest.raises(ExecutionError, match="All sandboxes are in use"):
             await use(boxes, "b")
-        monkeypatch.setattr(seat.container, "programs", lambda: running(is_running=False))
+        async with boxes.lease("a") as box:
+            await box.kill(program.number)
         await anyio.sleep(0.02)
         await use(boxes, "b")
 

@@ -77,6 +77,8 @@ class Shell(_Section):
     """
 
     image: str = "yett/tiny"
+    engine: str = "unix:///var/run/docker.sock"
+    transport: Literal["auto", "socket", "attach"] = "auto"
     timeout: Duration = 60.0
     memory: Size = 512 << 20
     cpus: float = Field(default=1.0, gt=0, le=64)

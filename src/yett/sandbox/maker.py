@@ -12,16 +12,18 @@ from pathlib import Path
 from statistics import median
 
 import anyio
+from anyio.abc import TaskGroup
 
 from yett.action import Secret
 from yett.errors import ConfigurationError, SandboxUnavailable
-from yett.ports import Entropy
+from yett.ports import Entropy, Forward
 from yett.sandbox.breaker import EngineSilent
 from yett.sandbox.container import Container
 from yett.sandbox.engine import Engine
 from yett.sandbox.images import seccomp_profile
 from yett.sandbox.ownership import Owner
 from yett.sandbox.settings import SandboxSettings
+from yett.sandbox.transport_choice import TransportChoice
 
 GATEWAY_LABEL = "yett.gateway"
 RUN_LABEL = "yett.run"
@@ -37,9 +39,18 @@ class Maker:
     """Makes containers of one gateway."""
 
     def __init__(
-        self, engine: Engine, settings: SandboxSettings, *, instance: str, run_dir: Path, entropy: Entropy
+        self,
+        engine: Engine,
+        settings: SandboxSettings,
+        *,
+        instance: str,
+        run_dir: Path,
+        entropy: Entropy,
+        forward: Forward | None = None,
     ) -> None:
         """`instance` is the gateway's, the same after a restart; `run_dir` is where sockets live.
+
+        `forward` serves what programs send to the proxy's port.
 
         Raises:
             ConfigurationError: `run_dir` is too long for a socket.
@@ -53,6 +64,8 @@ class Maker:
         self._settings = settings
         self._run_dir = run_dir
         self._entropy = entropy
+        self._forward = forward
+        self._transports = TransportChoice(settings)
         self._seccomp = seccomp_profile()
         self.instance = instance
         self.run = entropy.id("run")
@@ -102,8 +115,8 @@ class Maker:
         self._run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._run_dir.chmod(0o700)
 
-    async def make(self) -> Container:
-        """A new container, its runner ready.
+    async def make(self, tasks: TaskGroup) -> Container:
+        """A new container, its runner ready; what it says is read in `tasks`.
 
         Raises:
             SandboxUnavailable: no engine, no image, the engine or the runner did not answer in time.
@@ -115,12 +128,12 @@ class Maker:
         self._making.add(name)
         began = anyio.current_time()
         try:
-            container = await self._start(name, token)
-        except OSError as fault:
-            raise SandboxUnavailable(f"a socket for a container could not be made: {fault}") from fault
+            container = await self._start(name, token, tasks)
         except BaseException as fault:
-            if isinstance(fault, EngineSilent) or not isinstance(fault, SandboxUnavailable):
-                self._doubt_until = anyio.current_time() + _DOUBT
+            # Whatever it was, an engine that was asked may have made it, or may still do so.
+            self._doubt_until = anyio.current_time() + _DOUBT
+            if isinstance(fault, OSError):
+                raise SandboxUnavailable(f"a container could not be reached: {fault}") from fault
             raise
         finally:
             self._making.discard(name)
@@ -149,8 +162,8 @@ class Maker:
         """Those that were ended and not seen dead yet."""
         return frozenset(self._lingering)
 
-    async def _start(self, name: str, token: str) -> Container:
-        return await Container.start(
+    async def _start(self, name: str, token: str, tasks: TaskGroup) -> Container:
+        return await Container.create(
             self._engine,
             self._settings,
             name=name,
@@ -158,6 +171,9 @@ class Maker:
             secret=Secret(self._entropy.token()),
             seccomp=self._seccomp,
             labels=self._labels,
+            transports=self._transports,
+            tasks=tasks,
+            forward=self._forward,
         )
 
 

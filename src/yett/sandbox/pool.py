@@ -20,7 +20,7 @@ from anyio.abc import TaskGroup, TaskStatus
 
 from yett.action import Principal
 from yett.errors import ExecutionError, SandboxUnavailable
-from yett.ports import Entropy, Sandbox
+from yett.ports import Entropy, Forward, Sandbox
 from yett.sandbox.container import Container
 from yett.sandbox.engine import Engine
 from yett.sandbox.janitor import Janitor
@@ -43,9 +43,18 @@ class DockerSandboxes:
         run_dir: where sockets live, short (the kernel takes 107 bytes) and dull (a container can see
             the path of its own socket in /proc/self/mountinfo). Made 0700 and emptied by `reap`.
         entropy: names and one-time secrets.
+        forward: serves what programs send to the proxy's port; None: they have none.
     """
 
-    def __init__(self, settings: SandboxSettings, *, instance: str, run_dir: Path, entropy: Entropy) -> None:
+    def __init__(
+        self,
+        settings: SandboxSettings,
+        *,
+        instance: str,
+        run_dir: Path,
+        entropy: Entropy,
+        forward: Forward | None = None,
+    ) -> None:
         """Nothing is touched until it is entered.
 
         Raises:
@@ -55,7 +64,9 @@ class DockerSandboxes:
         self._settings = settings
         self._once = settings.lifetime == "call"
         self._seats = Seats(shared=not self._once)
-        self._maker = Maker(self.engine, settings, instance=instance, run_dir=run_dir, entropy=entropy)
+        self._maker = Maker(
+            self.engine, settings, instance=instance, run_dir=run_dir, entropy=entropy, forward=forward
+        )
         self._supply = Supply(self._maker, settings, serving=lambda: self._leased > 0)
         self._reaper = Reaper(self.engine, self._maker, settings, run_dir=run_dir)
         self._janitor = Janitor(settings.engine, f"{RUN_LABEL}={self._maker.run}")
@@ -103,6 +114,7 @@ class DockerSandboxes:
             self._leased += 1
             try:
                 seat.check()
+                container.principal = principal
                 yield container
                 orderly = True
             except ExecutionError:

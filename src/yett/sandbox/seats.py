@@ -47,7 +47,7 @@ class Seat:
     @property
     def background(self) -> bool:
         """Whether programs run here that were asked to outlive their call."""
-        return self.container is not None and any(p.running for p in self.container.programs())
+        return self.container is not None and self.container.has_programs
 
     def check(self) -> None:
         """See that the session has not ended.

@@ -211,11 +211,11 @@ class Supply:
         ):
             self._refilling += 1
             starting += 1
-            self._tasks.start_soon(self._make_one)
+            self._tasks.start_soon(self._make_one, self._tasks)
 
-    async def _make_one(self) -> None:
+    async def _make_one(self, tasks: TaskGroup) -> None:
         try:
-            container = await self._maker.make()
+            container = await self._maker.make(tasks)
         except SandboxUnavailable as fault:
             self._retry_at = anyio.current_time() + _RETRY
             waiter = self._queue.pop(self._room)
