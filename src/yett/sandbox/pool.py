@@ -2,7 +2,7 @@
 """Containers by session: lent to one call at a time, destroyed for certain.
 
 The composition root enters a `DockerSandboxes` for the life of the gateway (`async with`) and calls `reap`
-before the first call. The tools lease from it. Reading order: `lease` here, `seats.py` (who has which),
+before the first call. The tools lease from it. Reading order: `lease` here, `seats.py` and `room.py` (who has which),
 `supply.py` (where new ones come from), `maker.py` (how), `reaper.py` (what was left behind). It must never
 lend a container to two sessions, lend one that a call left in doubt, or wait without an end.
 """
@@ -26,6 +26,7 @@ from yett.sandbox.engine import Engine
 from yett.sandbox.janitor import Janitor
 from yett.sandbox.maker import RUN_LABEL, Maker
 from yett.sandbox.reaper import Reaper
+from yett.sandbox.room import Room
 from yett.sandbox.seats import Seat, Seats
 from yett.sandbox.settings import SandboxSettings
 from yett.sandbox.status import PoolStatus
@@ -68,10 +69,10 @@ class DockerSandboxes:
             self.engine, settings, instance=instance, run_dir=run_dir, entropy=entropy, forward=forward
         )
         self._supply = Supply(self._maker, settings, serving=lambda: self._leased > 0)
+        self._room = Room(self._seats, self._supply, settings, empty=self._empty)
         self._reaper = Reaper(self.engine, self._maker, settings, run_dir=run_dir)
         self._janitor = Janitor(settings.engine, f"{RUN_LABEL}={self._maker.run}")
         self._leased = 0
-        self._evicted = 0
         self._closed = False
         self._tasks: TaskGroup | None = None
         self._stopped = anyio.Event()
@@ -154,7 +155,7 @@ class DockerSandboxes:
             idle=max(0, held - self._leased),
             waiting=self._supply.waiting,
             refill_seconds=self._maker.seconds,
-            evicted=self._evicted,
+            evicted=self._room.evicted,
             refused=self._supply.refused,
             reaped=self._reaper.removed,
             breaker=self.engine.breaker.state,
@@ -203,38 +204,13 @@ class DockerSandboxes:
             await self._empty(seat)
         key = _key(seat.session, principal)
         if not self._once:
-            await self._make_room(key)
+            await self._room.make(key)
         container = await self._supply.take(key)
         if self._closed:
             await self._supply.give_up(key, container)
             raise SandboxUnavailable("The gateway is stopping.")
         seat.container, seat.key, seat.born_at = container, key, anyio.current_time()
         return container
-
-    async def _make_room(self, key: str) -> None:
-        """See that there may be one more, if need be at the cost of the session that was idle longest.
-
-        With one container a call this is not needed: room comes by itself, and calls wait for it.
-
-        Raises:
-            ExecutionError: nobody was idle long enough; it says what is full.
-        """
-        while True:
-            own = self._supply.promised(key) >= self._settings.per_agent
-            if not own and self._supply.promised() < self._settings.containers:
-                return
-            longest = self._seats.longest_idle(key if own else None)
-            idle = anyio.current_time() - longest.used_at if longest is not None else 0.0
-            if longest is None or idle < self._settings.evict_after:
-                what = (
-                    f"This agent has {self._settings.per_agent} sandboxes, as many as it may: end a session"
-                    if own
-                    else f"All sandboxes are in use ({self._settings.containers})"
-                )
-                raise self._supply.busy(what, after=self._settings.evict_after - idle)
-            self._seats.pop(longest.session)
-            self._evicted += 1
-            await self._empty(longest)
 
     async def _empty(self, seat: Seat) -> None:
         container, seat.container = seat.container, None
