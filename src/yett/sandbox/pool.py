@@ -2,8 +2,8 @@
 """Containers by session: lent to one call at a time, destroyed for certain.
 
 The composition root enters a `DockerSandboxes` for the life of the gateway (`async with`) and calls `reap`
-before the first call. The tools lease from it. Reading order: `lease` here, `seats.py` (who has which), `room.py`
-(who may have one more), `supply.py` (where new ones come from), `maker.py` (how), `reaper.py` (what was left).
+before the first call; the tools lease from it. Reading order: `lease` here, `seats.py` (who has which),
+`room.py` (who may have one more), `supply.py` (where new ones come from), `maker.py` (how), `reaper.py`.
 It must never lend a container to two sessions, lend one that a call left in doubt, or wait without an end.
 """
 
