@@ -41,7 +41,7 @@ async def world(fragile, tiny_image, instance, run_dir):
     settings = SandboxSettings(
         engine=fragile.url,
         image=tiny_image,
-        spares=0,
+        warm=0,
         timeout=5,
         engine_deadline=1.0,
         breaker_pause=0.4,
