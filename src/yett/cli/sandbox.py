@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`yett sandbox`: build the image that needs no registry, and run a command in it."""
+"""`yett sandbox`: build images, run a command in a container, look at one from inside, measure."""
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +13,8 @@ import typer
 from yett.action import digest_of
 from yett.cli import control
 from yett.cli.doctor import probe_sandbox, socket_folder
-from yett.cli.output import ConfigOption, JsonFlag, complain, print_json, say, table
+from yett.cli.output import ConfigOption, JsonFlag, complain, print_json, table
+from yett.cli.sandbox_build import build
 from yett.errors import ConfigurationError
 from yett.ports import Command
 from yett.sandbox.settings import SandboxSettings
@@ -23,33 +23,7 @@ from yett.world import SystemEntropy
 sandbox = typer.Typer(help="The containers that tools run in.", no_args_is_help=True)
 
 
-def cache_folder() -> Path:
-    """Where the compiled runner is kept."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "yett"
-
-
-@sandbox.command("build")
-def build(
-    *, quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing when it is there.")] = False
-) -> None:
-    """Compile the runner and build the image yett/tiny, without any registry."""
-    name, new = anyio.run(_build)
-    if new:
-        say(f"Built {name}.")
-    elif not quiet:
-        say(f"{name} is there and current.")
-
-
-async def _build() -> tuple[str, bool]:
-    from yett.sandbox.engine import Engine  # noqa: PLC0415 - see commands.py
-    from yett.sandbox.images import build_tiny  # noqa: PLC0415 - see commands.py
-
-    engine = Engine(SandboxSettings())
-    try:
-        return await build_tiny(engine, cache=cache_folder())
-    finally:
-        await engine.aclose()
+sandbox.command("build")(build)
 
 
 def _settings(config: str | None) -> tuple[SandboxSettings, str]:
