@@ -31,8 +31,8 @@ test: engine ## every test but the long suites; needs the engine (it is set up)
 	@$(PYTEST)
 
 lint: setup ## ruff, mypy strict, import contracts
-	@$(VENV)/bin/ruff format --check src tests benchmarks examples
-	@$(VENV)/bin/ruff check src tests benchmarks examples
+	@$(VENV)/bin/ruff format --check src tests tests_images benchmarks examples
+	@$(VENV)/bin/ruff check src tests tests_images benchmarks examples
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-logo
 

@@ -33,6 +33,7 @@ _EPOCH = "1735689600"
 """SOURCE_DATE_EPOCH, 2025-01-01: no file of the image is younger, so that two builds are equal."""
 _BUILDER = b"1"
 _DEADLINE = 1200.0
+_KEPT_LINES, _LINE_LIMIT = 6, 300
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 _ENVIRONMENT = {"LANG": "C.UTF-8", "PATH": _PATH}
 _STEPS = ("compile the runner", "install Debian's packages", "put the runner in", "import the image")
@@ -258,7 +259,8 @@ def _run(argv: list[str], environment: dict[str, str], on_line: Callable[[str], 
         overdue.start()
         try:
             for line in running.stderr or ():
-                said = [*said[-20:], line.strip()]
+                if line.startswith("E:"):
+                    said.append(line[2:].strip()[:_LINE_LIMIT])
                 on_line(line.removeprefix("I: "))
             code = running.wait()
         except BaseException:
@@ -270,7 +272,7 @@ def _run(argv: list[str], environment: dict[str, str], on_line: Callable[[str], 
     if code:
         why = f"mmdebstrap took longer than {_DEADLINE:.0f} s" if late else "mmdebstrap failed"
         raise SandboxUnavailable(
-            f"{why}: {' / '.join(said[-6:])[-600:]}",
+            f"{why}: {'; '.join(said[:_KEPT_LINES])}",
             advice="Is a Debian mirror reachable? `mmdebstrap --simulate` shows more.",
         )
 
