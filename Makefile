@@ -28,7 +28,7 @@ demo: engine ## the main job on real input, as a story in the terminal
 	@$(VENV)/bin/yett demo
 
 test: engine ## every test but the long suites; needs the engine (it is set up)
-	@$(PYTEST)
+	@$(PYTEST) -n auto --dist loadfile
 
 lint: setup ## ruff, mypy strict, import contracts
 	@$(VENV)/bin/ruff format --check src tests tests_images benchmarks examples
