@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import tempfile
@@ -17,6 +18,8 @@ from yett.sandbox.images import ImageStore, build_tiny
 from yett.sandbox.pool import DockerSandboxes
 from yett.sandbox.settings import SandboxSettings
 
+TAG = os.environ.get("YETT_TEST_TAG", "test")
+"""Of the tiny image: checkouts that share an engine choose different ones."""
 CACHE = Path(tempfile.gettempdir()) / "yett-test-cache"
 
 
@@ -85,7 +88,7 @@ def entropy():
 def tiny_image():
     """The name of the tiny image, built once. Fails without an engine: that is meant."""
     with ImageStore(SandboxSettings().engine) as store:
-        return build_tiny(store, cache=CACHE, tag="test").name
+        return build_tiny(store, cache=CACHE, tag=TAG).name
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import docker
 import pytest
-from sandbox_world import CACHE, sh
+from sandbox_world import CACHE, TAG, sh
 
 from yett.errors import SandboxUnavailable
 from yett.sandbox.images import (
@@ -108,7 +108,7 @@ def test_machines_are_known_by_debians_name_and_the_kernels():
 
 
 def test_the_sources_are_found_in_this_checkout():
-    assert (sources() / "runner" / "runner.c").is_file()
+    assert (sources() / "runner" / "main.c").is_file()
     assert '"defaultAction":"SCMP_ACT_ERRNO"' in seccomp_profile()
 
 
@@ -132,29 +132,29 @@ def test_a_busybox_that_is_missing_or_not_static_is_refused(tmp_path, store):
 
 @pytest.mark.engine
 def test_a_second_build_does_nothing_and_a_stale_image_is_replaced(tiny_image, store, client):
-    built = build_tiny(store, cache=CACHE, tag="test")
+    built = build_tiny(store, cache=CACHE, tag=TAG)
     assert (built.name, built.new) == (tiny_image, False)
-    client.tag(tiny_image, "yett/tiny", "again")
-    assert not build_tiny(store, cache=CACHE, tag="again").new
+    client.tag(tiny_image, "yett/tiny", f"{TAG}-again")
+    assert not build_tiny(store, cache=CACHE, tag=f"{TAG}-again").new
     client.import_image_from_data(
-        b"\0" * 10240, repository="yett/tiny", tag="again", changes=[f"LABEL {INPUTS_LABEL}=old"]
+        b"\0" * 10240, repository="yett/tiny", tag=f"{TAG}-again", changes=[f"LABEL {INPUTS_LABEL}=old"]
     )
-    assert build_tiny(store, cache=CACHE, tag="again").new
-    again = build_tiny(store, cache=CACHE, tag="again", fresh=True)
+    assert build_tiny(store, cache=CACHE, tag=f"{TAG}-again").new
+    again = build_tiny(store, cache=CACHE, tag=f"{TAG}-again", fresh=True)
     assert (again.new, again.layers) == (True, built.layers)  # the same bytes, whenever they are made
-    config = client.inspect_image("yett/tiny:again")["Config"]
+    config = client.inspect_image(f"yett/tiny:{TAG}-again")["Config"]
     assert (config["User"], config["Entrypoint"]) == ("65534:65534", ["/yett-runner"])
     assert config["Labels"][RUNNER_LABEL] == "2"
-    client.remove_image("yett/tiny:again")
+    client.remove_image(f"yett/tiny:{TAG}-again")
 
 
 @pytest.mark.engine
 def test_tiny_stays_small_and_without_ripgrep_it_says_so(tiny_image, store, client, tmp_path):
-    assert build_tiny(store, cache=CACHE, tag="test").size < 12 * MIB
-    bare = build_tiny(store, cache=CACHE, tag="bare", ripgrep=str(tmp_path / "rg"))
+    assert build_tiny(store, cache=CACHE, tag=TAG).size < 12 * MIB
+    bare = build_tiny(store, cache=CACHE, tag=f"{TAG}-bare", ripgrep=str(tmp_path / "rg"))
     assert bare.size < 3 * MIB
     assert "apt-get install ripgrep" in bare.notes[0]
-    client.remove_image("yett/tiny:bare")
+    client.remove_image(f"yett/tiny:{TAG}-bare")
 
 
 @pytest.mark.anyio

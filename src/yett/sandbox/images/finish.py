@@ -12,9 +12,7 @@ from yett.sandbox.hardening import RUNNER, UID
 from yett.sandbox.images.architecture import Architecture
 from yett.sandbox.images.built import INPUTS_LABEL, PACKAGES_LABEL, RUNNER_LABEL, Built
 from yett.sandbox.images.store import ImageStore
-
-VERSION = 2
-"""Of the wire protocol that `runner.c` speaks."""
+from yett.sandbox.wire import VERSION
 
 
 def changes(
