@@ -14,6 +14,7 @@ from yett.action import digest_of
 from yett.cli import control
 from yett.cli.doctor import probe_sandbox, socket_folder
 from yett.cli.output import ConfigOption, JsonFlag, complain, print_json, table
+from yett.cli.sandbox_bench import bench
 from yett.cli.sandbox_build import build
 from yett.errors import ConfigurationError
 from yett.ports import Command
@@ -24,9 +25,11 @@ sandbox = typer.Typer(help="The containers that tools run in.", no_args_is_help=
 
 
 sandbox.command("build")(build)
+sandbox.command("bench")(bench)
 
 
-def _settings(config: str | None) -> tuple[SandboxSettings, str]:
+def configured(config: str | None) -> tuple[SandboxSettings, str]:
+    """The limits of a configuration file, and the name of its containers."""
     from yett.joining import sandbox_settings  # noqa: PLC0415 - see commands.py
 
     known = control.configuration(config)
@@ -41,7 +44,7 @@ def run(
     config: ConfigOption = None,
 ) -> None:
     """Run a program in a fresh container with the configured limits; its exit code is this one's."""
-    settings, instance = _settings(config)
+    settings, instance = configured(config)
     with socket_folder() as run_dir:
         raise typer.Exit(anyio.run(_run, settings, instance, tuple(argv), run_dir))
 
@@ -66,7 +69,7 @@ async def _run(settings: SandboxSettings, instance: str, argv: tuple[str, ...], 
 @sandbox.command("status")
 def status(*, as_json: JsonFlag = False, config: ConfigOption = None) -> None:
     """Start a container and read every control from inside. Exit 1 when one is not as it should be."""
-    settings, instance = _settings(config)
+    settings, instance = configured(config)
     checks = probe_sandbox(settings, instance)
     if as_json:
         print_json(
