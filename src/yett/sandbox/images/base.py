@@ -20,10 +20,11 @@ from yett.errors import SandboxUnavailable
 from yett.sandbox.images.architecture import Architecture, architecture_named
 from yett.sandbox.images.archive import Layer
 from yett.sandbox.images.built import INPUTS_LABEL, Built, OnStep, Steps, silent
-from yett.sandbox.images.finish import changes, current, described
+from yett.sandbox.images.finish import current, described, every_label
 from yett.sandbox.images.own import build_own
 from yett.sandbox.images.packages import PACKAGE_LIST, installed, wanted_packages
 from yett.sandbox.images.runner import compile_runner, runner_inputs
+from yett.sandbox.images.saved import save
 from yett.sandbox.images.sources import base_recipe, digest, digest_of_files, sources
 from yett.sandbox.images.store import ImageStore
 
@@ -88,12 +89,15 @@ def build_base(
         steps.enter()
         packages = put_runner_in(archive, runner.read_bytes())
         steps.enter()
-        store.import_layer(
+        save(
             archive,
+            folder / "image.tar",
             name=name,
-            changes=changes({INPUTS_LABEL: inputs}, packages, _ENVIRONMENT),
-            platform="" if target.native else f"linux/{target.name}",
+            architecture=target,
+            labels=every_label({INPUTS_LABEL: inputs}, packages),
+            environment=_ENVIRONMENT,
         )
+        store.load(folder / "image.tar", name=name)
     return described(store, name, new=True, architecture=target)
 
 

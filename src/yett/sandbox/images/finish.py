@@ -14,17 +14,52 @@ from yett.sandbox.images.built import INPUTS_LABEL, PACKAGES_LABEL, RUNNER_LABEL
 from yett.sandbox.images.store import ImageStore
 from yett.sandbox.wire import VERSION
 
+EPOCH = "2025-01-01T00:00:00Z"
+"""The time that images say they were made."""
 
-def changes(
-    labels: Mapping[str, str], packages: tuple[str, ...] = (), environment: Mapping[str, str] | None = None
-) -> tuple[str, ...]:
-    """Dockerfile instructions, in words that need no quoting."""
-    every = {**labels, RUNNER_LABEL: str(VERSION)}
-    lines = [f"LABEL {name}={value}" for name, value in sorted(every.items())]
-    if packages:
-        lines.append(f'LABEL {PACKAGES_LABEL}="{" ".join(packages)}"')
-    lines += [f"ENV {name}={value}" for name, value in sorted((environment or {}).items())]
-    return (*lines, f"USER {UID}:{UID}", f'ENTRYPOINT ["{RUNNER}"]', "CMD []", "HEALTHCHECK NONE")
+
+def every_label(labels: Mapping[str, str], packages: tuple[str, ...]) -> dict[str, str]:
+    """Labels of an image, with the runner's version and, where it is known, what it holds."""
+    held = {PACKAGES_LABEL: " ".join(packages)} if packages else {}
+    return {**labels, **held, RUNNER_LABEL: str(VERSION)}
+
+
+def instructions(labels: Mapping[str, str]) -> tuple[str, ...]:
+    """The end as Dockerfile instructions. Values are words of our own choice: they need no escape."""
+    return (
+        *(f'LABEL {name}="{value}"' for name, value in sorted(labels.items())),
+        f"USER {UID}:{UID}",
+        f'ENTRYPOINT ["{RUNNER}"]',
+        "CMD []",
+        "HEALTHCHECK NONE",
+    )
+
+
+def image_config(
+    layer: str, architecture: Architecture, labels: Mapping[str, str], environment: Mapping[str, str]
+) -> JsonObject:
+    """The end as an image's configuration, in OCI's words. Equal layers give equal images: it says no time.
+
+    Args:
+        layer: the digest of the one layer's archive, in hexadecimal.
+        architecture: of the machine it is for.
+        labels: all of them.
+        environment: of what `docker run` starts; a sandbox's programs get the gateway's.
+    """
+    return {
+        "architecture": architecture.name,
+        "os": "linux",
+        "created": EPOCH,
+        "config": {
+            "User": f"{UID}:{UID}",
+            "Entrypoint": [RUNNER],
+            "Env": [f"{name}={value}" for name, value in sorted(environment.items())],
+            "Labels": dict(labels),
+            "Healthcheck": {"Test": ["NONE"]},
+        },
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer}"]},
+        "history": [{"created": EPOCH, "created_by": "yett sandbox build"}],
+    }
 
 
 def current(store: ImageStore, name: str, inputs: str) -> bool:

@@ -19,7 +19,7 @@ from yett.errors import SandboxUnavailable
 from yett.sandbox.images.architecture import Architecture, architecture_named
 from yett.sandbox.images.archive import Entry, Layer
 from yett.sandbox.images.built import INPUTS_LABEL, Built, OnStep, Steps, silent
-from yett.sandbox.images.finish import changes, current, described
+from yett.sandbox.images.finish import current, described, every_label, instructions
 from yett.sandbox.images.packages import PACKAGE_LIST, installed
 from yett.sandbox.images.runner import compile_runner, runner_inputs
 from yett.sandbox.images.sources import digest
@@ -152,7 +152,11 @@ def _context(image: str, seen: _Seen, runner: bytes, inputs: str) -> bytes:
     for path, entry in seen.stripped.items():
         layer.add(path, entry)
     layer.runner(runner)
-    lines = (f"FROM {image}", "ADD layer.tar /", *changes({INPUTS_LABEL: inputs}, installed(seen.packages)))
+    lines = (
+        f"FROM {image}",
+        "ADD layer.tar /",
+        *instructions(every_label({INPUTS_LABEL: inputs}, installed(seen.packages))),
+    )
     context = Layer()
     context.file("Dockerfile", ("\n".join(lines) + "\n").encode())
     context.file("layer.tar", layer.bytes())

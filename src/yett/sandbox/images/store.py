@@ -10,7 +10,7 @@ from __future__ import annotations
 import socket
 import tarfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -79,40 +79,21 @@ class ImageStore:
         config = cast("JsonObject", found.get("Config") or {})
         return {name: str(value) for name, value in cast("JsonObject", config.get("Labels") or {}).items()}
 
-    def import_layer(
-        self, archive: bytes | Path, *, name: str, changes: Sequence[str], platform: str = ""
-    ) -> None:
-        """Make an image of one layer.
+    def load(self, archive: Path, *, name: str) -> None:
+        """Take in an image as `docker save` writes it, in place of what had its name.
 
         Args:
-            archive: a tar archive, or where one is.
-            name: repository and tag.
-            changes: Dockerfile instructions.
-            platform: `linux/arm64`, for a machine that is not the engine's.
+            archive: where it is.
+            name: repository and tag, as in the archive.
         """
-        repository, tag = split_name(name)
-        asked = {"fromSrc": "-", "repo": repository, "tag": tag, "changes": list(changes)}
-        if platform:
-            asked["platform"] = platform
 
         def work(client: Any) -> None:
-            # The SDK's own import has no word for the platform.
-            source = archive.open("rb") if isinstance(archive, Path) else None
-            try:
-                answer = client._post(  # noqa: SLF001
-                    client._url("/images/create"),  # noqa: SLF001
-                    data=source if source is not None else archive,
-                    params=asked,
-                    headers={"Content-Type": "application/x-tar"},
-                )
-                client._raise_for_status(answer)  # noqa: SLF001
-                if '"errorDetail"' in answer.text:
-                    raise SandboxUnavailable(f"import image: {answer.text.strip()[-300:]}", advice=_ADVICE)
-            finally:
-                if source is not None:
-                    source.close()
+            with archive.open("rb") as source:
+                for answer in client.load_image(source):
+                    if "error" in answer:
+                        raise SandboxUnavailable(f"load {name}: {answer['error']}", advice=_ADVICE)
 
-        self._ask("import image", work)
+        self._ask("load image", work)
 
     @contextmanager
     def files(self, image: str) -> Iterator[tarfile.TarFile]:
@@ -243,11 +224,3 @@ def _knock(engine: str) -> None:
         with socket.socket(socket.AF_UNIX) as probe:
             probe.settimeout(_KNOCK)
             probe.connect(path)
-
-
-def split_name(name: str) -> tuple[str, str]:
-    """Repository and tag of an image's name; the tag is `latest` where it says none."""
-    repository, colon, tag = name.rpartition(":")
-    if not colon or "/" in tag:
-        return name, "latest"
-    return repository, tag

@@ -8,6 +8,7 @@ nothing but its inputs.
 from __future__ import annotations
 
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +18,10 @@ from yett.sandbox.images.architecture import Architecture, architecture_named
 from yett.sandbox.images.archive import NOBODY, Entry, Layer
 from yett.sandbox.images.built import INPUTS_LABEL, Built, OnStep, Steps, silent
 from yett.sandbox.images.elf import read_linkage
-from yett.sandbox.images.finish import changes, current, described
+from yett.sandbox.images.finish import current, described, every_label
 from yett.sandbox.images.programs import fetch_packages, host_file, with_libraries
 from yett.sandbox.images.runner import compile_runner, runner_inputs
+from yett.sandbox.images.saved import save
 from yett.sandbox.images.sources import digest
 from yett.sandbox.images.store import ImageStore
 
@@ -117,12 +119,18 @@ def build_tiny(
     archive = tiny_archive(
         runner.read_bytes(), parts.busybox, parts.applets or _applets(busybox), parts.search
     )
-    store.import_layer(
-        archive,
-        name=name,
-        changes=changes({INPUTS_LABEL: parts.digest}, parts.packages, _ENVIRONMENT),
-        platform="" if target.native else f"linux/{target.name}",
-    )
+    with tempfile.TemporaryDirectory(prefix="yett-tiny-") as scratch:
+        layer, image = Path(scratch) / "layer.tar", Path(scratch) / "image.tar"
+        layer.write_bytes(archive)
+        save(
+            layer,
+            image,
+            name=name,
+            architecture=target,
+            labels=every_label({INPUTS_LABEL: parts.digest}, parts.packages),
+            environment=_ENVIRONMENT,
+        )
+        store.load(image, name=name)
     return described(store, name, new=True, architecture=target, notes=notes)
 
 
