@@ -115,6 +115,20 @@ async def test_a_local_image_serves_with_every_control_in_place_and_no_setuid_fi
     assert [c for c in controls if not c.ok] == []
 
 
+@pytest.mark.anyio
+@pytest.mark.engine
+async def test_an_image_that_is_missing_or_has_no_runner_names_the_command_that_makes_one(
+    workshop, sandboxes_of
+):
+    bare = workshop.image(*HOSTILE[:2])
+    for image, words in (("yett-test/none", "has no image yett-test/none"), (bare, "has no /yett-runner")):
+        async with sandboxes_of(image=image) as pool:
+            with pytest.raises(SandboxUnavailable, match=words) as refused:
+                async with pool.lease("s"):
+                    pass
+        assert "yett sandbox build --from IMAGE" in refused.value.advice()
+
+
 @pytest.mark.engine
 def test_an_image_without_a_shell_is_made_and_the_loss_is_named(workshop, store):
     source = workshop.image(entry("app", b"\x7fELF"))

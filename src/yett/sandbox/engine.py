@@ -23,11 +23,13 @@ from docker.errors import APIError, DockerException, NotFound
 
 from yett.action import JsonObject
 from yett.errors import SandboxUnavailable
+from yett.sandbox.hardening import RUNNER
 from yett.sandbox.settings import SandboxSettings
 
 T = TypeVar("T")
 
 _WORKERS = 4
+_BUILD = "yett sandbox build [tiny|base], or of your own image: yett sandbox build --from IMAGE --tag NAME"
 _ADVICE = "See whether the container engine answers: `docker version`, then its log."
 
 
@@ -101,11 +103,37 @@ class Engine:
         Raises:
             SandboxUnavailable: no such image, or any other fault.
         """
-        await self._call("create container", lambda client: client.create_container_from_config(config, name))
+
+        def create(client: Any) -> None:
+            try:
+                client.create_container_from_config(config, name)
+            except NotFound as fault:
+                if "no such image" not in str(fault.explanation).lower():
+                    raise
+                raise SandboxUnavailable(
+                    f"The container engine has no image {config['Image']}.", advice=_BUILD
+                ) from fault
+
+        await self._call("create container", create)
 
     async def start(self, name: str) -> None:
-        """Start a created container."""
-        await self._call("start container", lambda client: client.start(name))
+        """Start a created container.
+
+        Raises:
+            SandboxUnavailable: its image has no runner, or any other fault.
+        """
+
+        def start(client: Any) -> None:
+            try:
+                client.start(name)
+            except APIError as fault:
+                if RUNNER not in str(fault.explanation):
+                    raise
+                raise SandboxUnavailable(
+                    f"The sandbox's image has no {RUNNER} that could be started.", advice=_BUILD
+                ) from fault
+
+        await self._call("start container", start)
 
     async def state(self, name: str) -> ContainerState:
         """How the container is."""
