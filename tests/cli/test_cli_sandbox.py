@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
+import importlib
+import io
 import json
 import secrets
 
 import pytest
+from rich.console import Console
 
 from yett.cli.sandbox_bench import NEVER_USED, SESSION, Figure, Report, Row, Size, run_bench, show
 from yett.cli.sandbox_contenders import Absent, other_ways
 from yett.cli.sandbox_measures import percentile
-from yett.sandbox.images import ImageStore
+from yett.sandbox.images import ImageStore, Step
 from yett.sandbox.settings import SandboxSettings
 
 TINY_RUN = Size(rounds=2, seconds=0.2, strict_seconds=0.5, kills=1)
@@ -58,6 +61,20 @@ def test_a_build_tells_what_it_made_and_then_that_it_is_there(yett):
     finally:
         with ImageStore(SandboxSettings().engine) as store:
             store.remove(f"yett/tiny:{tag}")
+
+
+@pytest.mark.parametrize("module", ["sandbox_build", "sandbox_bench"])
+def test_on_a_terminal_each_step_is_shown_and_elsewhere_nothing(monkeypatch, module):
+    shown = importlib.import_module(f"yett.cli.{module}")
+    for terminal in (True, False):
+        out = io.StringIO()
+        monkeypatch.setattr(shown, "problems", Console(file=out, force_terminal=terminal, width=120))
+        with shown._shown() as tell:
+            step = Step(number=2, of=4, title="install [bold]", detail="one\x1b[2J")
+            tell(step if module == "sandbox_build" else "round [red] 1/2")
+        assert bool(out.getvalue()) is terminal
+        if terminal:
+            assert ("install [bold]: one\\x1b[2J" in out.getvalue()) or ("round [red] 1/2" in out.getvalue())
 
 
 @pytest.mark.engine

@@ -315,7 +315,7 @@ def _target(figure: Figure) -> str:
 @contextmanager
 def _shown() -> Iterator[Callable[[str], None]]:
     """Says on a terminal what is being measured; nothing elsewhere."""
-    columns = (SpinnerColumn(), TextColumn("{task.fields[words]}"), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.fields[words]}", markup=False))
     with Progress(*columns, console=problems, transient=True, disable=not problems.is_terminal) as progress:
         task = progress.add_task("", total=None, words="starting")
         yield lambda words: progress.update(task, words=words)

@@ -14,8 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.text import Text
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from yett.cli.output import EXIT_CONFIGURATION, JsonFlag, complain, print_json, problems, say, visible
 from yett.sandbox.settings import MIB, SandboxSettings
@@ -168,21 +174,17 @@ def _shown() -> Iterator[Callable[[Step], None]]:
     """Draws the steps on a terminal; says nothing elsewhere."""
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.fields[words]}"),
         BarColumn(bar_width=20),
-        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        MofNCompleteColumn(),
         TimeElapsedColumn(),
+        TextColumn("{task.fields[words]}", markup=False),
     )
     with Progress(*columns, console=problems, transient=True, disable=not problems.is_terminal) as progress:
-        task = progress.add_task("", total=None, words="starting")
+        task = progress.add_task("", words="starting")
 
         def on_step(step: Step) -> None:
-            words = Text(f"{step.title}: {visible(step.detail)}" if step.detail else step.title).plain
-            progress.update(
-                task,
-                total=step.of,
-                completed=step.number - 1,
-                words=words[: problems.width - 40].replace("[", r"\["),
-            )
+            words = f"{step.title}: {visible(step.detail)}" if step.detail else step.title
+            room = max(20, problems.width - 45)
+            progress.update(task, total=step.of, completed=step.number - 1, words=words[:room])
 
         yield on_step
