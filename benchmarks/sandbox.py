@@ -20,6 +20,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
+from anyio.streams.buffered import BufferedByteReceiveStream
 
 from yett.cli.sandbox_bench import FULL, QUICK, Report, run_bench, show
 from yett.cli.sandbox_contenders import Absent, Contender, other_ways
@@ -67,11 +68,13 @@ async def every_way(settings: SandboxSettings, label: str) -> AsyncIterator[list
         ) as helper:
             assert helper.stdin is not None and helper.stdout is not None
 
+            said = BufferedByteReceiveStream(helper.stdout)
+
             async def call() -> None:
                 with anyio.fail_after(60):
                     await helper.stdin.send(b"\n")
-                    answer = await helper.stdout.receive()
-                if answer != b"hi\n":
+                    answer = await said.receive_until(b"\n", 4096)
+                if answer != b"hi":
                     raise SandboxUnavailable(f"llm-sandbox did not run: {answer!r}")
 
             yield [*ways, Contender(name=NAME, call=call)]

@@ -89,7 +89,11 @@ def _bubblewrap() -> Contender | Absent:
     name, bwrap = "bubblewrap --unshare-all", shutil.which("bwrap")
     if bwrap is None:
         return Absent(name=name, why="not installed: apt-get install bubblewrap")
-    view = ("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc")
+    # Not all of "/": file systems of containers below it come and go, and bubblewrap gives up on that.
+    folders = (
+        word for folder in ("/usr", "/bin", "/lib", "/lib64") for word in ("--ro-bind-try", folder, folder)
+    )
+    view = (*folders, "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp")  # noqa: S108  (its own)
     return _program(name, (bwrap, "--unshare-all", "--die-with-parent", *view, *ECHO))
 
 
