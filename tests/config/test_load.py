@@ -74,6 +74,30 @@ def test_the_current_folder_is_never_searched(tmp_path, monkeypatch):
     assert configuration_path() == Path("/etc/xdg-elsewhere/yett/yett.yaml")
 
 
+def workspace_of(written):
+    return parse(
+        f"version: 1\ntools: {{shell: {{workspace: {written}}}}}\n", HERE
+    ).settings.tools.shell.workspace
+
+
+def test_a_workspace_is_a_path_or_says_more():
+    assert (workspace_of("/w").path, workspace_of("/w").mode) == (Path("/w"), "read-only")
+    more = workspace_of("{path: /w, mode: read-write, quota: 64MiB, protect: [.git]}")
+    assert (more.mode, more.quota, more.protect) == ("read-write", 64 << 20, (".git",))
+    assert workspace_of("{path: /w}").protect is None
+
+
+@pytest.mark.parametrize("written", ["{mode: read-write}", "{path: /w, mode: write}", "{path: /w, quota: x}"])
+def test_a_workspace_that_is_not_understood_fails_start_up(written):
+    with pytest.raises(ConfigurationError):
+        workspace_of(written)
+
+
+def test_a_writable_workspace_that_holds_the_state_fails_start_up():
+    with pytest.raises(ConfigurationError, match="overlap"):
+        parse("version: 1\nstate: /w/s\ntools: {shell: {workspace: {path: /w, mode: read-write}}}\n", HERE)
+
+
 @pytest.mark.parametrize(
     ("state", "workspace"),
     [("/w/state", "/w"), ("/w/state", "/w/state"), ("/w", "/w/sub"), ("/elsewhere", "/somewhere")],

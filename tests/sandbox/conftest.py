@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from pathlib import Path
 
+from host_folder import project, writable
 from runner_client import runner, runner_binary
 from sandbox_world import anyio_backend, entropy, instance, run_dir, sandboxes_of, settings_of, tiny_image
 
@@ -8,12 +9,14 @@ __all__ = [
     "anyio_backend",
     "entropy",
     "instance",
+    "project",
     "run_dir",
     "runner",
     "runner_binary",
     "sandboxes_of",
     "settings_of",
     "tiny_image",
+    "writable",
 ]
 
 RUNTIMES = Path(__file__).parent / "runtimes"

@@ -70,11 +70,25 @@ class Role(_Section):
     inherits: tuple[str, ...] = ()
 
 
-class Shell(_Section):
-    """`tools.shell`: the sandbox that shell and file tools run in.
+class Workspace(_Section):
+    """`tools.shell.workspace`: a folder of this host at /workspace; a path alone is a read-only one.
 
-    `workspace` is a folder of this host that is mounted at /workspace, read-only.
+    `quota` is what it may hold, `protect` names what stays read-only in a writable one (None: the defaults).
     """
+
+    path: Path
+    mode: Literal["read-only", "read-write"] = "read-only"
+    quota: Size = 1 << 30
+    protect: tuple[str, ...] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: object) -> object:
+        return {"path": value} if isinstance(value, str | Path) else value
+
+
+class Shell(_Section):
+    """`tools.shell`: the sandbox that shell and file tools run in."""
 
     image: str = "yett/tiny"
     engine: str = "unix:///var/run/docker.sock"
@@ -88,7 +102,7 @@ class Shell(_Section):
     runtime: str = "runc"
     network: Literal["none"] = "none"
     output: Size = 1 << 20
-    workspace: Path | None = None
+    workspace: Workspace | None = None
 
 
 class Database(_Section):

@@ -26,7 +26,6 @@ from yett.sandbox.connections import PORT, PROXY_ENVIRONMENT, Connections
 from yett.sandbox.creation import Creation
 from yett.sandbox.engine import Engine, EngineFacts
 from yett.sandbox.files import Files
-from yett.sandbox.hardening import UID
 from yett.sandbox.init_process import InitProcess
 from yett.sandbox.line import Line
 from yett.sandbox.program import Program
@@ -327,7 +326,7 @@ class Container:
             state = await self._engine.state(self.name)
             if peer.pid and peer.pid != state.pid:
                 raise ProtocolViolation("The peer is not PID 1 of the container.")
-            if peer.uid != UID and not mapped_uids:
+            if peer.uid != self._settings.user[0] and not mapped_uids:
                 raise ProtocolViolation("The peer runs under another user than the container's.")
         except BaseException:
             init.forget()

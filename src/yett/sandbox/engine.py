@@ -33,7 +33,14 @@ _ADVICE = "See whether the container engine answers: `docker version`, then its 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineFacts:
-    """What the engine says of itself. `userns` is true when container uids are mapped to others."""
+    """What the engine says of itself.
+
+    Attributes:
+        userns: whether container uids are mapped to others; `rootless` is one way to that.
+        security: its security options, as `name=seccomp,profile=default`.
+        oci: the version of the default runtime, as the engine tells it.
+        warnings: of limits that it can't enforce.
+    """
 
     version: str
     api: tuple[int, int]
@@ -41,6 +48,11 @@ class EngineFacts:
     runtimes: frozenset[str]
     userns: bool
     security: tuple[str, ...]
+    rootless: bool = False
+    kernel: str = ""
+    storage: str = ""
+    oci: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def knows_cgroup_namespaces(self) -> bool:
@@ -193,4 +205,14 @@ def _read_facts(client: Any) -> EngineFacts:
         runtimes=frozenset(info.get("Runtimes") or ()),
         userns=any("name=userns" in option or "name=rootless" in option for option in security),
         security=security,
+        rootless=any("name=rootless" in option for option in security),
+        kernel=str(info.get("KernelVersion", "")),
+        storage=str(info.get("Driver", "")),
+        oci=_runtime_version(client),
+        warnings=tuple(str(warning) for warning in info.get("Warnings") or ()),
     )
+
+
+def _runtime_version(client: Any) -> str:
+    parts = client.version().get("Components") or ()
+    return next((str(part["Version"]) for part in parts if part.get("Name") in {"runc", "crun"}), "")

@@ -61,6 +61,84 @@ _SENTRY_ITSELF = 256
 """MAX_REQUEST of runner.c: the runner ends the container on anything larger."""
 
 
+UID = 65534
+"""Who programs run as where no folder of the host says otherwise."""
+
+PROTECTED = (
+    ".git",
+    ".githooks",
+    ".husky",
+    ".pre-commit-config.yaml",
+    ".github",
+    ".gitlab-ci.yml",
+    ".envrc",
+    ".mise.toml",
+    ".vscode",
+    ".idea",
+    ".zed",
+    ".devcontainer",
+    ".claude",
+    ".cursor",
+    ".codex",
+    ".gemini",
+    ".mcp.json",
+)
+"""What tools of the developer run or obey by themselves: hooks and settings of git, what a server builds
+after a push, what a shell loads in the folder, tasks of editors, hooks and servers of other agents."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostWorkspace:
+    """A folder of the host at /workspace. Sizes are bytes.
+
+    Attributes:
+        path: absolute, no part of it a symbolic link.
+        writable: whether programs may write to it; they run as `uid` and `gid` then, its owner.
+        quota, files: what it may hold; over it, programs that make it grow are killed.
+        reserve: what must stay free on its file system.
+        protect: names that are mounted read-only over it, where there are such.
+        disk_rate, disk_operations: of its disk, a second, for reading and for writing.
+        interval: seconds between two looks at what it holds, while something runs.
+    """
+
+    path: str
+    writable: bool = False
+    uid: int = UID
+    gid: int = UID
+    quota: int = 1024 * MIB
+    files: int = 200_000
+    reserve: int = 512 * MIB
+    protect: tuple[str, ...] = PROTECTED
+    disk_rate: int = 128 * MIB
+    disk_operations: int = 4000
+    interval: float = 0.25
+
+    def __post_init__(self) -> None:
+        """Refuse what would be no limit, and a folder that belongs to root.
+
+        Raises:
+            ConfigurationError: which, and what to do.
+        """
+        for name in ("quota", "files", "reserve", "disk_rate", "disk_operations", "interval"):
+            if not getattr(self, name) > 0:
+                raise ConfigurationError(f"sandbox workspace {name} must be more than zero", path=(name,))
+        if not self.path.startswith("/"):
+            raise ConfigurationError("sandbox workspace must be an absolute path", path=("workspace",))
+        for name in self.protect:
+            if not name or "/" in name or name in {".", ".."} or "\0" in name:
+                raise ConfigurationError(
+                    f"{name!r} can't be protected: only a name directly in the workspace can, because a"
+                    " program could move the folder that holds it",
+                    path=("protect",),
+                )
+        if self.writable and 0 in {self.uid, self.gid}:
+            raise ConfigurationError(
+                f"{self.path} belongs to root, and programs that write to it would run as root",
+                path=("workspace",),
+                advice=f"give it to the user who works there: chown USER: {self.path}",
+            )
+
+
 def _default_environment() -> dict[str, str]:
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -78,7 +156,7 @@ class SandboxSettings:
         engine: where the Docker Engine API listens.
         image: an image with `/yett-runner` in it.
         runtime: an OCI runtime the engine knows (`runc`, `runsc`).
-        workspace: a folder of the host at /workspace, read-only; without one it is empty and writable.
+        workspace: a folder of the host at /workspace; without one it is empty and in memory.
         lifetime: `session` keeps the container between the calls of a session; `call` never uses one twice.
         timeout: the longest a command may run; a longer wish is lowered to this.
         after_timeout: `destroy` throws the container away with its files; `keep` keeps it when its runner
@@ -110,7 +188,7 @@ class SandboxSettings:
     transport: Literal["auto", "socket", "attach"] = "auto"
     image: str = "yett/tiny:latest"
     runtime: str = "runc"
-    workspace: str = ""
+    workspace: HostWorkspace | None = None
     lifetime: Literal["session", "call"] = "session"
     timeout: float = 60.0
     after_timeout: Literal["destroy", "keep"] = "destroy"
@@ -167,10 +245,14 @@ class SandboxSettings:
             raise ConfigurationError(
                 "request_limit and file_limit must stay under 32 MiB", path=("request_limit",)
             )
-        if self.workspace and not self.workspace.startswith("/"):
-            raise ConfigurationError("sandbox workspace must be an absolute path", path=("workspace",))
         if self.memory < 6 * MIB:
             raise ConfigurationError("the engine takes no memory limit under 6 MiB", path=("memory",))
+
+    @property
+    def user(self) -> tuple[int, int]:
+        """The uid and gid of everything in a container, as the container sees them."""
+        writable = self.workspace is not None and self.workspace.writable
+        return (self.workspace.uid, self.workspace.gid) if self.workspace and writable else (UID, UID)
 
     @property
     def host_pids(self) -> int:
