@@ -65,7 +65,7 @@ class Creation:
             NotReached: nobody did, or the engine would not make it for this way.
             SandboxUnavailable: what became of a fault in the body.
         """
-        self.folder.mkdir(mode=0o700)  # noqa: ASYNC240  (microseconds, on a local file system)
+        self.folder.mkdir(mode=0o700)
         try:
             async with self._approach(kind) as approach:
                 await self._create(approach)
