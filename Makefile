@@ -5,7 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PYTEST := $(PY) -m pytest
 
-.PHONY: help setup engine demo test runsc fuzz arm64 lint coverage bench inspector e2e-openclaw lock clean engines docs
+.PHONY: help setup engine demo test fuzz arm64 lint coverage bench inspector e2e-openclaw lock clean engines docs runsc
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/' | expand -t 16

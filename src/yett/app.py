@@ -57,6 +57,7 @@ from yett.server.mcp_server import McpServer
 from yett.state_folder import check_apart, instance_of, key_in, locked, prepare, run_dir_of
 from yett.store.sqlite import SqliteStore
 from yett.swap import SwapDecide, SwapOutbound, SwapRedact
+from yett.tools.outputs import KeptOutputs
 from yett.tools.toolbox import BuiltinTools, Toolbox
 from yett.upstreams.upstreams import Upstreams
 from yett.world import SystemClock, SystemEntropy
@@ -85,6 +86,7 @@ class App:
     redact: SwapRedact
     outbound: SwapOutbound
     sandboxes: ProvenSandboxes | None
+    outputs: KeptOutputs
     upstreams: Upstreams | None
     tools_moved: Bell
     lists_moved: Bell
@@ -160,6 +162,7 @@ async def open_app(configuration: Configuration, *, serving: bool = True) -> Asy
             outbound=outbound,
             gate=lambda: late[0],
             approve=below.approvals,
+            outputs=below.outputs,
         )
         sources: tuple[ToolSource, ...] = (BuiltinTools(tools),)
         if upstreams is not None:
@@ -206,6 +209,7 @@ async def open_app(configuration: Configuration, *, serving: bool = True) -> Asy
             redact=redact,
             outbound=outbound,
             sandboxes=below.sandboxes,
+            outputs=below.outputs,
             upstreams=upstreams,
             tools_moved=tools_moved,
             lists_moved=Bell(),
@@ -228,6 +232,7 @@ class _Foundation:
     identity: Identity
     approvals: Approvals
     sandboxes: ProvenSandboxes | None
+    outputs: KeptOutputs
 
 
 async def _foundation(configuration: Configuration, stack: AsyncExitStack, *, serving: bool) -> _Foundation:
@@ -245,7 +250,10 @@ async def _foundation(configuration: Configuration, stack: AsyncExitStack, *, se
     stack.push_async_callback(store.close)
     sandboxes = await _sandboxes(settings, state, clock, entropy, stack) if serving else None
 
+    outputs = KeptOutputs()
+
     async def session_ended(session: str) -> None:
+        outputs.end(session)
         if sandboxes is not None:
             await sandboxes.end(session)
 
@@ -288,6 +296,7 @@ async def _foundation(configuration: Configuration, stack: AsyncExitStack, *, se
         ),
         approvals=approvals,
         sandboxes=sandboxes,
+        outputs=outputs,
     )
 
 

@@ -34,6 +34,7 @@ from yett.privacy.settings import (
 )
 from yett.sandbox.settings import PROTECTED, HostWorkspace, SandboxSettings
 from yett.server.settings import HttpSettings, StdioSettings
+from yett.tools.settings import ShellLimits
 from yett.tools.sql_query import DatabaseSettings, SqlLimits, SqlQuery
 from yett.upstreams.settings import UpstreamSpec
 
@@ -113,6 +114,9 @@ def sandbox_settings(shell: Shell) -> SandboxSettings:
         transport=shell.transport,
         runtime=shell.runtime,
         lifetime=shell.lifetime,
+        warm=shell.warm,
+        containers=shell.containers,
+        per_agent=shell.per_agent,
         timeout=shell.timeout,
         memory=shell.memory,
         cpus=shell.cpus,
@@ -145,6 +149,14 @@ def _host_workspace(written: Workspace) -> HostWorkspace:
         gid=found.st_gid,
         quota=written.quota,
         protect=PROTECTED if written.protect is None else written.protect,
+    )
+
+
+def shell_limits(shell: Shell) -> ShellLimits:
+    """The shell tools. Where each call has its own container nothing runs in the background."""
+    background = ShellLimits().background_timeout if shell.lifetime == "session" else None
+    return ShellLimits(
+        timeout=shell.timeout, background_timeout=background, output=shell.output, shown=shell.shown
     )
 
 

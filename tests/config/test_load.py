@@ -121,6 +121,14 @@ def test_a_workspace_beside_the_state_is_fine():
     assert parse("version: 1\nstate: /s\ntools: {shell: {workspace: /w}}\n", HERE).settings.tools.shell
 
 
+def test_how_much_of_a_stream_is_shown_has_bounds():
+    for size in ("1KiB", "256KiB"):
+        assert parse(f"version: 1\ntools: {{shell: {{shown: {size}}}}}\n", HERE).settings.tools.shell
+    for size in (1023, 262145):
+        with pytest.raises(ConfigurationError, match="shown"):
+            parse(f"version: 1\ntools: {{shell: {{shown: {size}}}}}\n", HERE)
+
+
 @pytest.mark.parametrize("name", ["crm", "Api.acme.com", "egres", "upstream:crm"])
 def test_privacy_for_a_destination_that_nothing_sends_to_is_an_error_with_its_line(name):
     with pytest.raises(ConfigurationError, match=r"line 3: .*no tool sends there"):

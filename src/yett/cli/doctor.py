@@ -12,7 +12,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -197,7 +197,9 @@ async def _probe(
     from yett.sandbox.verify import verify_hardening  # noqa: PLC0415 - see commands.py
 
     async with (
-        DockerSandboxes(settings, instance=instance, run_dir=run_dir, entropy=SystemEntropy()) as pool,
+        DockerSandboxes(
+            replace(settings, warm=0), instance=instance, run_dir=run_dir, entropy=SystemEntropy()
+        ) as pool,
         pool.lease("probe") as box,
     ):
         facts = await pool.engine.facts()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -78,7 +78,9 @@ async def _run(settings: SandboxSettings, instance: str, argv: tuple[str, ...], 
 
     command = Command(argv=argv, timeout=settings.timeout, output_limit=settings.output_limit)
     async with (
-        DockerSandboxes(settings, instance=instance, run_dir=run_dir, entropy=SystemEntropy()) as pool,
+        DockerSandboxes(
+            replace(settings, warm=0), instance=instance, run_dir=run_dir, entropy=SystemEntropy()
+        ) as pool,
         pool.lease("cli") as box,
     ):
         ended = await box.run(command)

@@ -99,9 +99,13 @@ class Shell(_Section):
     pids: int = Field(default=128, ge=8, le=4096)
     work: Size = 256 << 20
     lifetime: Literal["session", "call"] = "session"
+    warm: int = Field(default=2, ge=0, le=256)
+    containers: int = Field(default=32, ge=1, le=4096)
+    per_agent: int = Field(default=8, ge=1, le=4096)
     runtime: str = "runc"
     network: Literal["none"] = "none"
     output: Size = 1 << 20
+    shown: Annotated[Size, Field(ge=1 << 10, le=256 << 10)] = 32 << 10
     workspace: Workspace | None = None
 
 

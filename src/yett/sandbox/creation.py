@@ -24,7 +24,7 @@ from yett.sandbox.socket_transport import SocketApproach
 from yett.sandbox.transport import Approach, TransportKind
 from yett.sandbox.transport_choice import NotReached
 from yett.sandbox.wire import ProtocolViolation
-from yett.sandbox.workspace import mounted
+from yett.sandbox.workspace import Mounted, mounted
 
 _NAME_TAKEN = (0.1, 0.3, 1.0)
 """Pauses in seconds before the name of one that is being removed is tried again."""
@@ -38,7 +38,7 @@ class Creation:
         engine, facts: where.
         settings: image and limits.
         name: new.
-        folder: does not exist yet; made 0700, holds the socket and what is mounted from us.
+        folder: does not exist yet; made 0700, holds the socket.
         secret: one-time; the runner's first word.
         seccomp: the profile as JSON text.
         labels: for the reaper.
@@ -65,7 +65,6 @@ class Creation:
             NotReached: nobody did, or the engine would not make it for this way.
             SandboxUnavailable: what became of a fault in the body.
         """
-        self.folder.mkdir(mode=0o700)
         try:
             async with self._approach(kind) as approach:
                 await self._create(approach)
@@ -89,22 +88,22 @@ class Creation:
         return AttachApproach(EngineAddress.parse(self.settings.engine), self.facts.api)
 
     async def _create(self, approach: Approach) -> None:
-        facts = self.facts
-        with mounted(self.settings.workspace, self.folder, mapped_users=facts.userns) as outside:
-            config = container_config(
-                self.settings,
-                socket=approach.socket,
-                secret=self.secret.reveal(),
-                seccomp=self.seccomp,
-                labels=self.labels,
-                private_cgroup_namespace=facts.knows_cgroup_namespaces,
-                security=facts.security,
-                mounts=outside.mounts,
-                disk=outside.disk,
-            )
-            await self._create_and_start(config, approach)
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        with mounted(self.settings.workspace, self.folder, mapped_users=self.facts.userns) as outside:
+            await self._create_with(approach, outside)
 
-    async def _create_and_start(self, config: JsonObject, approach: Approach) -> None:
+    async def _create_with(self, approach: Approach, outside: Mounted) -> None:
+        config = container_config(
+            self.settings,
+            socket=approach.socket,
+            secret=self.secret.reveal(),
+            seccomp=self.seccomp,
+            labels=self.labels,
+            private_cgroup_namespace=self.facts.knows_cgroup_namespaces,
+            security=self.facts.security,
+            mounts=outside.mounts,
+            disk=outside.disk,
+        )
         try:
             with anyio.CancelScope(shield=True):
                 # Given up half-way it could still make the container, after we had removed nothing.

@@ -34,8 +34,6 @@ SECRET_VARIABLE = "YETT_HELLO"  # noqa: S105  (the name, not the secret)
 
 HOSTNAME = "sandbox"
 CPU_PERIOD = 100_000
-_ATTACHED: JsonObject = {"OpenStdin": True, "StdinOnce": True, "AttachStdin": True, "AttachStdout": True}
-"""Standard streams for the runner; standard input closes with the one connection that attached to it."""
 CPU_SHARES = 512
 """Half of a host process's weight when the machine is busy."""
 
@@ -64,6 +62,9 @@ MASKED = (
 """What tells of the host, its hardware and its keys: the engine's own list and more."""
 
 READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+
+_ATTACHED: JsonObject = {"OpenStdin": True, "StdinOnce": True, "AttachStdin": True, "AttachStdout": True}
+"""Standard streams for the runner; standard input closes with the one connection that attached to it."""
 
 
 def container_config(

@@ -45,10 +45,17 @@ _POSITIVE = (
     "kill_grace",
     "file_deadline",
     "idle",
+    "max_age",
     "containers",
+    "per_agent",
+    "evict_after",
+    "backlog",
     "queue_wait",
+    "refillers",
+    "spare_age",
+    "reap_interval",
 )
-_NOT_NEGATIVE = ("queue", "spares")
+_NOT_NEGATIVE = ("queue", "warm")
 _WORDS = {
     "lifetime": ("session", "call"),
     "after_timeout": ("destroy", "keep"),
@@ -179,8 +186,15 @@ class SandboxSettings:
             are then not told.
         start_deadline: from the start of a container until its runner has said hello.
         idle: after this long without a call a session's container is destroyed.
-        containers: at most this many at a time; `queue` calls may wait for a busy one, `queue_wait` each.
-        spares: containers kept started for sessions that have none yet.
+        max_age: a session's container this old is destroyed between two calls, background programs or not.
+        containers: at most this many alive at a time, `per_agent` of them for one agent.
+        evict_after: a session's container that was idle this long makes room for another session's when all
+            are in use; the longest idle one first, never one with a background program.
+        queue: calls that may wait for a session's busy container, `queue_wait` each.
+        backlog: calls that may wait for a never-used container, `queue_wait` each.
+        warm: never-used containers kept ready; `refillers` make them, so many at a time.
+        spare_age: a never-used container this old is replaced.
+        reap_interval: how often containers and socket folders that nobody holds are looked for.
         environment: what every program gets; a call's own variables win.
     """
 
@@ -217,10 +231,17 @@ class SandboxSettings:
     kill_grace: float = 0.5
     file_deadline: float = 20.0
     idle: float = 900.0
+    max_age: float = 86_400.0
     containers: int = 32
+    per_agent: int = 8
+    evict_after: float = 60.0
     queue: int = 4
+    backlog: int = 64
     queue_wait: float = 60.0
-    spares: int = 1
+    warm: int = 2
+    refillers: int = 2
+    spare_age: float = 600.0
+    reap_interval: float = 60.0
     environment: Mapping[str, str] = field(default_factory=_default_environment)
 
     def __post_init__(self) -> None:

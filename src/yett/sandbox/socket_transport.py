@@ -8,6 +8,7 @@ listener is gone. Called by `creation.py`.
 from __future__ import annotations
 
 import contextlib
+import shutil
 import socket
 import struct
 from pathlib import Path
@@ -61,7 +62,8 @@ class SocketApproach:
     """A listener for one container (`transport.Approach`)."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder` is one that only we can enter; it holds the socket."""
+        """`folder` does not exist yet; it is made 0700 and holds the socket."""
+        self._folder = folder
         self._path = folder / "s"
         self._listener: SocketListener | None = None
 
@@ -72,7 +74,12 @@ class SocketApproach:
 
     async def __aenter__(self) -> Self:
         """Listen."""
-        self._listener = await anyio.create_unix_listener(self._path, mode=0o666, backlog=1)
+        self._folder.mkdir(mode=0o700)
+        try:
+            self._listener = await anyio.create_unix_listener(self._path, mode=0o666, backlog=1)
+        except BaseException:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
         return self
 
     async def __aexit__(

@@ -45,7 +45,7 @@ def as_gvisor_shows(controls: Iterable[Control], *, once: bool = False) -> Itera
     Args:
         controls: as they were seen.
         once: whether no container serves two calls. Older gVisors let a program open PID 1's descriptors: it
-            can then forge answers, and look ended when it is not. That is worth nothing where nothing follows.
+            can then forge answers, and look ended when it is not: worth nothing where nothing follows.
     """
     for found in controls:
         if found.ok:

@@ -21,8 +21,7 @@ from anyio.abc import TaskGroup
 
 from yett.action import Principal
 from yett.errors import ExecutionError, YettError
-from yett.ports import Command, CommandResult, FileEntry, Sandbox, Sandboxes
-from yett.ports.sandbox import BackgroundProgram, OnOutput
+from yett.ports import BackgroundProgram, Command, CommandResult, FileEntry, OnOutput, Sandbox, Sandboxes
 from yett.sandbox.quota import Usage, WorkspaceQuota
 
 log = structlog.get_logger("yett.sandbox")
