@@ -50,3 +50,15 @@ def test_its_mounts_show_fewer_options_and_never_another_size():
 def test_its_own_device_nodes_are_known_and_no_others():
     assert excused("device nodes", "none", "fuse, net")
     assert not excused("device nodes", "none", "fuse, sda")
+
+
+@pytest.mark.parametrize("once", [True, False])
+def test_an_open_pid_1_is_in_order_only_where_no_container_serves_twice(once):
+    (found,) = as_gvisor_shows([control("PID 1", "closed", "open: PATH=/bin")], once=once)
+    assert (found.ok, found.expected, found.seen) == (once, "closed", "open: PATH=/bin")
+    assert found.note
+
+
+def test_a_pid_1_at_which_nobody_could_look_is_never_in_order():
+    (found,) = as_gvisor_shows([control("PID 1", "closed", "")], once=True)
+    assert not found.ok

@@ -62,7 +62,7 @@ def inspect(
         *mount_controls(seen, settings),
     )
     gvisor = is_gvisor(settings.runtime, seen["version"])
-    return tuple(as_gvisor_shows(controls)) if gvisor else controls
+    return tuple(as_gvisor_shows(controls, once=settings.lifetime == "call")) if gvisor else controls
 
 
 def own_namespaces() -> dict[str, str]:

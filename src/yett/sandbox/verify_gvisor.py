@@ -27,6 +27,8 @@ _EXCUSED = {
     **dict.fromkeys(("cgroup paths", "no new privileges", "users", "routes", "mount /proc/sys"), _OWN_KERNEL),
     **dict.fromkeys(("memory", "swap", "pids", "cpu quota", "cpu shares"), _OUTSIDE),
 }
+_FORGED = "this gVisor lets programs write to PID 1's line; no container serves another call"
+_ONCE = "this gVisor lets programs write to PID 1's line: set tools.shell.lifetime: call"
 _NODES = {"fuse", "net"}
 _MOUNTS = ("mount /tmp", "mount /dev/shm", "mount /workspace")
 _UNSHOWN = ("nosuid", "nodev", "nr_inodes=")
@@ -37,8 +39,14 @@ def is_gvisor(runtime: str, version: str) -> bool:
     return "runsc" in runtime and version.startswith(_VERSION)
 
 
-def as_gvisor_shows(controls: Iterable[Control]) -> Iterator[Control]:
-    """The controls, with what gVisor shows to nobody excused and said."""
+def as_gvisor_shows(controls: Iterable[Control], *, once: bool = False) -> Iterator[Control]:
+    """The controls, with what gVisor shows to nobody excused and said.
+
+    Args:
+        controls: as they were seen.
+        once: whether no container serves two calls. Older gVisors let a program open PID 1's descriptors: it
+            can then forge answers, and look ended when it is not: worth nothing where nothing follows.
+    """
     for found in controls:
         if found.ok:
             yield found
@@ -46,6 +54,8 @@ def as_gvisor_shows(controls: Iterable[Control]) -> Iterator[Control]:
             yield replace(found, ok=True, note=_EXCUSED[found.control])
         elif found.control == "device nodes" and set(found.seen.split(", ")) <= _NODES:
             yield replace(found, ok=True, note="they are gVisor's own and lead to none of the host's")
+        elif found.control == "PID 1" and found.seen != UNSEEN:
+            yield replace(found, ok=once, note=_FORGED if once else _ONCE)
         elif found.control in _MOUNTS and _only_unshown_is_missing(found):
             yield replace(found, ok=True, note="gVisor shows no more options and counts files as memory")
         else:

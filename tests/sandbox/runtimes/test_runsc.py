@@ -13,6 +13,7 @@ from yett.action import Principal
 from yett.errors import ExecutionError, SandboxUnavailable
 from yett.ports import Command
 from yett.sandbox.pool import DockerSandboxes
+from yett.sandbox.verify import verify_hardening
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 
@@ -247,6 +248,18 @@ async def test_a_runtime_that_does_not_start_is_an_error_that_names_it(runsc, mo
         with pytest.raises(SandboxUnavailable, match="runsc"), anyio.fail_after(60):
             async with boxes.lease("s"):
                 pass
+
+
+@pytest.mark.parametrize("lifetime", ["session", "call"])
+async def test_what_can_be_seen_is_in_order_and_an_open_pid_1_only_where_no_call_follows(
+    runsc, settings_of, lifetime
+):
+    async with runsc(lifetime=lifetime) as boxes, boxes.lease("s") as box:
+        settings = settings_of(runtime="runsc", lifetime=lifetime)
+        seen = await verify_hardening(box, settings, await boxes.engine.facts())
+        opened = (await box.run(sh("ls /proc/1/fd"))).stdout != b""
+    wrong = [found.control for found in seen if not found.ok]
+    assert wrong == (["PID 1"] if opened and lifetime == "session" else [])
 
 
 async def test_strict_mode_works(runsc):
