@@ -224,8 +224,9 @@ class Engine:
     def _connected(self) -> Any:
         self._knock()
         if self._client is None:
+            # Later than our own deadline, which has the better words.
             self._client = _Client(
-                base_url=self._settings.engine, timeout=math.ceil(self._settings.engine_deadline)
+                base_url=self._settings.engine, timeout=math.ceil(self._settings.engine_deadline) + 1
             )
         return self._client
 
