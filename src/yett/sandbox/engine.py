@@ -154,9 +154,13 @@ class Engine:
 
     async def state(self, name: str) -> ContainerState:
         """How the container is."""
-        found = await self._call("inspect container", lambda client: client.inspect_container(name))
-        state = found["State"]
-        return ContainerState(id=str(found["Id"]), running=bool(state["Running"]), pid=int(state["Pid"]))
+
+        def look(client: Any) -> ContainerState:
+            found = client.inspect_container(name)
+            state = found["State"]
+            return ContainerState(id=str(found["Id"]), running=bool(state["Running"]), pid=int(state["Pid"]))
+
+        return await self._call("inspect container", look)
 
     async def remove(self, name: str) -> None:
         """Kill and remove a container; one that is gone or going is fine."""
@@ -172,10 +176,10 @@ class Engine:
 
     async def labelled(self, label: str) -> tuple[FoundContainer, ...]:
         """Containers, running or not, that carry a label (`name` or `name=value`)."""
-        found = await self._call(
-            "list containers", lambda client: client.containers(all=True, filters={"label": label})
+        return await self._call(
+            "list containers",
+            lambda client: tuple(_found(c) for c in client.containers(all=True, filters={"label": label})),
         )
-        return tuple(_found(c) for c in found)
 
     async def aclose(self) -> None:
         """Close idle connections."""
