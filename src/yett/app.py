@@ -8,10 +8,9 @@ decided here; a room that can't be built as configured fails the start (law 5).
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import anyio
 import structlog
@@ -40,21 +39,17 @@ from yett.joining import (
     identity_settings,
     people_settings,
     redactor,
-    sandbox_settings,
     upstream_specs,
 )
 from yett.pipeline import Pipeline, PipelineSettings, Rooms
 from yett.policy.compiled import CompiledPolicy
 from yett.policy.conjunction import Conjunction
-from yett.ports import Clock, Decide, Entropy, Outbound, Redact, Sandbox, Sandboxes, ToolSource
+from yett.ports import Clock, Decide, Entropy, Gate, Outbound, Redact, ToolSource
 from yett.privacy.vault import ClosedVault
 from yett.proving import ProvenSandboxes
-from yett.sandbox.pool import DockerSandboxes
-from yett.sandbox.quota import WorkspaceQuota
-from yett.sandbox.verify import verify_hardening
-from yett.sandbox.watched import WatchedSandboxes
+from yett.sandboxing import open_sandboxes
 from yett.server.mcp_server import McpServer
-from yett.state_folder import check_apart, instance_of, key_in, locked, prepare, run_dir_of
+from yett.state_folder import key_in, locked, prepare
 from yett.store.sqlite import SqliteStore
 from yett.swap import SwapDecide, SwapOutbound, SwapRedact
 from yett.tools.outputs import KeptOutputs
@@ -147,7 +142,8 @@ async def open_app(configuration: Configuration, *, serving: bool = True) -> Asy
         EnvironmentFault: the machine lacks something.
     """
     async with AsyncExitStack() as stack:
-        below = await _foundation(configuration, stack, serving=serving)
+        late: list[Pipeline] = []
+        below = await _foundation(configuration, stack, gate=lambda: late[0], serving=serving)
         settings, state = below.in_force.settings, configuration.state
         outbound = SwapOutbound(_outbound(below.in_force))
         upstreams, tools_moved = None, Bell()
@@ -155,7 +151,6 @@ async def open_app(configuration: Configuration, *, serving: bool = True) -> Asy
             specs = upstream_specs(settings, _secrets(configuration))
             upstreams = Upstreams(specs, on_change=tools_moved.ring)
             await stack.enter_async_context(upstreams.running())
-        late: list[Pipeline] = []
         tools = builtin_tools(
             below.in_force.applied,
             sandboxes=below.sandboxes or Absent(),
@@ -235,7 +230,9 @@ class _Foundation:
     outputs: KeptOutputs
 
 
-async def _foundation(configuration: Configuration, stack: AsyncExitStack, *, serving: bool) -> _Foundation:
+async def _foundation(
+    configuration: Configuration, stack: AsyncExitStack, *, gate: Callable[[], Gate], serving: bool
+) -> _Foundation:
     state = configuration.state
     prepare(state)
     stack.enter_context(locked(state / "gateway.lock"))
@@ -248,7 +245,10 @@ async def _foundation(configuration: Configuration, stack: AsyncExitStack, *, se
     store = SqliteStore(state / "yett.db")
     await store.open()
     stack.push_async_callback(store.close)
-    sandboxes = await _sandboxes(settings, state, clock, entropy, stack) if serving else None
+    sandboxes = None
+    if serving and settings.tools.shell is not None:
+        opened = open_sandboxes(settings.tools.shell, state, clock=clock, entropy=entropy, gate=gate)
+        sandboxes = await stack.enter_async_context(opened)
 
     outputs = KeptOutputs()
 
@@ -298,36 +298,6 @@ async def _foundation(configuration: Configuration, stack: AsyncExitStack, *, se
         sandboxes=sandboxes,
         outputs=outputs,
     )
-
-
-async def _sandboxes(
-    settings: Settings, state: Path, clock: Clock, entropy: Entropy, stack: AsyncExitStack
-) -> ProvenSandboxes | None:
-    """The containers, after what a crashed gateway of this folder left is gone; None when not configured."""
-    if settings.tools.shell is None:
-        return None
-    limits = sandbox_settings(settings.tools.shell)
-    if limits.workspace is not None:
-        check_apart(Path(limits.workspace.path), run_dir_of(state), limits.engine)
-    sandboxes = DockerSandboxes(
-        limits, instance=instance_of(state), run_dir=run_dir_of(state), entropy=entropy
-    )
-    await sandboxes.reap()
-    await stack.enter_async_context(sandboxes)
-    containers: Sandboxes = sandboxes
-    if limits.workspace is not None and limits.workspace.writable:
-        watched = WatchedSandboxes(sandboxes, WorkspaceQuota(limits.workspace))
-        containers = await stack.enter_async_context(watched)
-
-    async def look(box: Sandbox) -> tuple[str, ...]:
-        controls = await verify_hardening(box, limits, await sandboxes.engine.facts())
-        return tuple(
-            f"{c.control} is {c.seen}, not {c.expected}" + (f" ({c.note})" if c.note else "")
-            for c in controls
-            if not c.ok
-        )
-
-    return ProvenSandboxes(containers, look, clock, limits.start_deadline)
 
 
 class Bell:

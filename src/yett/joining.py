@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import stat
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -104,6 +105,20 @@ def people_settings(settings: Settings) -> dict[str, PersonSettings]:
 def audit_settings(settings: Settings) -> AuditSettings:
     """The log."""
     return AuditSettings(segment_bytes=settings.audit.segment, checkpoint_interval=settings.audit.checkpoint)
+
+
+_AUTHORITY = "/tmp/yett-egress.pem"  # noqa: S108  (the container's own tmpfs)
+_TRUST = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS")
+"""What programs and libraries read the authorities they trust from."""
+
+
+def with_authority(settings: SandboxSettings, authority: bytes) -> SandboxSettings:
+    """The containers, with programs that trust a certificate authority (PEM) and no other."""
+    return replace(
+        settings,
+        files={**settings.files, _AUTHORITY: authority},
+        environment={**settings.environment, **dict.fromkeys(_TRUST, _AUTHORITY)},
+    )
 
 
 def sandbox_settings(shell: Shell) -> SandboxSettings:

@@ -103,7 +103,7 @@ class Shell(_Section):
     containers: int = Field(default=32, ge=1, le=4096)
     per_agent: int = Field(default=8, ge=1, le=4096)
     runtime: str = "runc"
-    network: Literal["none"] = "none"
+    network: Literal["none", "egress"] = "none"
     output: Size = 1 << 20
     shown: Annotated[Size, Field(ge=1 << 10, le=256 << 10)] = 32 << 10
     workspace: Workspace | None = None
@@ -138,6 +138,14 @@ class Tools(_Section):
     shell: Shell | None = None
     sql: Sql | None = None
     http: Http | None = None
+
+    @model_validator(mode="after")
+    def _a_way_out(self) -> Tools:
+        if self.shell is not None and self.shell.network == "egress" and self.http is None:
+            raise ValueError(
+                "`shell.network: egress` needs `http`: a program's requests are decided as http_request"
+            )
+        return self
 
 
 class EgressRule(_Section):

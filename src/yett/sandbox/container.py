@@ -304,6 +304,8 @@ class Container:
             )
         if failure is not None:
             raise SandboxUnavailable(f"The container's runner could not begin: {failure.doing}")
+        for path, data in self._settings.files.items():
+            await self.write(path, data)
 
     async def _prove(self, secret: Secret, *, mapped_uids: bool) -> None:
         peer = self._line.peer

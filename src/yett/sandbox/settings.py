@@ -196,6 +196,7 @@ class SandboxSettings:
         spare_age: a never-used container this old is replaced.
         reap_interval: how often containers and socket folders that nobody holds are looked for.
         environment: what every program gets; a call's own variables win.
+        files: what every new container gets, by path.
     """
 
     engine: str = "unix:///var/run/docker.sock"
@@ -243,6 +244,7 @@ class SandboxSettings:
     spare_age: float = 600.0
     reap_interval: float = 60.0
     environment: Mapping[str, str] = field(default_factory=_default_environment)
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse numbers that would switch a limit off.
