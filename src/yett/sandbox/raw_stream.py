@@ -2,7 +2,7 @@
 """A connected socket as a stream of bytes that may be closed or given up at the very moment something comes.
 
 anyio's own stream over a unix socket can't: a wait that is cancelled in the same turn of the event loop in
-which the other end hangs up leaves an error in the loop, and containers die while they are being destroyed all
+which the other end hangs up leaves an error in the loop, and containers die while they are destroyed all
 the time. Called by `socket_transport.py` and `attach_transport.py`. It sets no deadlines.
 """
 
