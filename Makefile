@@ -5,7 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PYTEST := $(PY) -m pytest
 
-.PHONY: help setup engine demo test fuzz arm64 lint coverage bench inspector e2e-openclaw lock clean engines docs runsc
+.PHONY: help setup engine demo test fuzz arm64 lint coverage bench inspector e2e-openclaw lock clean engines docs runsc images test-images bench-sandbox
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/' | expand -t 16
@@ -16,6 +16,13 @@ setup: ## virtual environment and package (seconds when nothing changed)
 engine: setup ## a Docker engine that answers, the runner and the tiny image
 	@sh scripts/engine.sh
 	@$(VENV)/bin/yett sandbox build --quiet
+
+images: engine ## the base image, too: Debian's packages by mmdebstrap (half a minute and 80 MB the first time)
+	@sh scripts/engine.sh mmdebstrap
+	@$(VENV)/bin/yett sandbox build base
+
+test-images: images ## the tests of the base image and of images made of it (a minute)
+	@$(PYTEST) tests_images
 
 demo: engine ## the main job on real input, as a story in the terminal
 	@$(VENV)/bin/yett demo
@@ -44,8 +51,8 @@ docs: engine ## the tables in docs/ that a probe writes
 	@$(PY) scripts/sandbox_table.py
 
 lint: setup ## ruff, mypy strict, import contracts
-	@$(VENV)/bin/ruff format --check src tests benchmarks examples
-	@$(VENV)/bin/ruff check src tests benchmarks examples
+	@$(VENV)/bin/ruff format --check src tests tests_images benchmarks examples
+	@$(VENV)/bin/ruff check src tests tests_images benchmarks examples
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-logo
 
@@ -55,6 +62,9 @@ coverage: engine ## branch coverage of the tests
 
 bench: engine ## latency and throughput against direct, side by side in one run
 	@$(PY) benchmarks/gateway.py
+
+bench-sandbox: engine ## a call in a sandbox against docker run, docker exec, bubblewrap, llm-sandbox (two minutes)
+	@$(PY) benchmarks/sandbox.py
 
 inspector: engine ## the official Inspector CLI over stdio and HTTP, both eras (Node 22 from npm)
 	@sh tests/e2e/inspector.sh

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Makes sure that a container engine answers and that the sandbox image can be built: a static busybox, a C
-# compiler and make. Quiet when all is well. Exit 3, with one sentence, when that is not possible.
+# Makes sure that a container engine answers and that the sandbox image can be built: a static busybox, ripgrep, a
+# C compiler and make. Quiet when all is well. Exit 3, with one sentence, when that is not possible.
 #
+#   PROGRAM...            more programs to have, each from the Debian package of its name (mmdebstrap)
 #   DOCKER_HOST           the engine to ask (default unix:///var/run/docker.sock); only a local one is started
 #   YETT_ENGINE_LOG       where a started dockerd writes (default /var/log/yett-dockerd.log)
 #   YETT_ENGINE_DEADLINE  seconds to wait for it (default 60)
@@ -47,10 +48,14 @@ wanted() {
 	static_busybox || printf 'busybox-static '
 	compiler || printf 'musl-tools '
 	have make || printf 'make '
+	have rg || printf 'ripgrep '
+	for program in "$@"; do
+		have "$program" || printf '%s ' "$program"
+	done
 	answers || have dockerd || printf 'docker.io '
 }
 
-packages=$(wanted)
+packages=$(wanted "$@")
 if [ -n "$packages" ]; then
 	root || fail "these packages are missing and only root can install them (sudo sh scripts/engine.sh): $packages"
 	have apt-get || fail "please install what these Debian packages hold: $packages"

@@ -6,12 +6,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import anyio
-
 from yett.cli.doctor import probe_sandbox
-from yett.cli.sandbox import cache_folder
-from yett.sandbox.engine import Engine
-from yett.sandbox.images import build_tiny
+from yett.cli.sandbox_build import cache_folder
+from yett.sandbox.images import ImageStore, build_tiny
 from yett.sandbox.settings import SandboxSettings
 from yett.sandbox.table import markdown, with_table
 
@@ -20,7 +17,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "sandbox.md"
 
 def main() -> int:
     """Exit 1 when a control is not as it should be; the page is left alone then."""
-    _, controls = probe_sandbox(SandboxSettings(image=anyio.run(_image), spares=0), "docs")
+    _, controls = probe_sandbox(SandboxSettings(image=_image(), warm=0), "docs")
     wrong = [control for control in controls if not control.ok]
     if wrong:
         sys.stderr.write(f"{wrong}\n")
@@ -29,12 +26,9 @@ def main() -> int:
     return 0
 
 
-async def _image() -> str:
-    engine = Engine(SandboxSettings())
-    try:
-        return (await build_tiny(engine, cache=cache_folder(), tag="docs"))[0]
-    finally:
-        await engine.aclose()
+def _image() -> str:
+    with ImageStore(SandboxSettings().engine) as store:
+        return build_tiny(store, cache=cache_folder(), tag="docs").name
 
 
 if __name__ == "__main__":

@@ -17,16 +17,13 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-import anyio
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "sandbox"))
 
-from sandbox_world import CACHE, anyio_backend, entropy, instance, run_dir
+from sandbox_world import CACHE, TAG, anyio_backend, entropy, instance, run_dir
 
-from yett.sandbox.engine import Engine
-from yett.sandbox.images import build_tiny
-from yett.sandbox.settings import SandboxSettings
+from yett.sandbox.images import ImageStore, build_tiny
 
 __all__ = ["anyio_backend", "engine_of", "entropy", "instance", "remapped", "rootless", "run_dir"]
 
@@ -63,15 +60,8 @@ def _answers(address: str) -> bool:
 
 def with_image(address: str) -> str:
     """The tiny image in an engine; its name."""
-
-    async def build():
-        engine = Engine(SandboxSettings(engine=address, engine_deadline=120))
-        try:
-            return await build_tiny(engine, cache=CACHE, tag="test")
-        finally:
-            await engine.aclose()
-
-    return anyio.run(build)[0]
+    with ImageStore(address) as store:
+        return build_tiny(store, cache=CACHE, tag=TAG).name
 
 
 def _folder() -> tuple[Path, str]:

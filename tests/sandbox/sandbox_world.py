@@ -14,8 +14,7 @@ import docker
 import pytest
 
 from yett.ports import Command
-from yett.sandbox.engine import Engine
-from yett.sandbox.images import build_tiny
+from yett.sandbox.images import ImageStore, build_tiny
 from yett.sandbox.pool import DockerSandboxes
 from yett.sandbox.settings import SandboxSettings
 
@@ -88,15 +87,8 @@ def entropy():
 @pytest.fixture(scope="session")
 def tiny_image():
     """The name of the tiny image, built once. Fails without an engine: that is meant."""
-
-    async def build():
-        engine = Engine(SandboxSettings(engine_deadline=60))
-        try:
-            return await build_tiny(engine, cache=CACHE, tag=TAG)
-        finally:
-            await engine.aclose()
-
-    return anyio.run(build)[0]
+    with ImageStore(SandboxSettings().engine) as store:
+        return build_tiny(store, cache=CACHE, tag=TAG).name
 
 
 @pytest.fixture

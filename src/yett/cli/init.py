@@ -9,11 +9,10 @@ from __future__ import annotations
 import os
 from typing import Annotated
 
-import anyio
 import typer
 
 from yett.cli.output import ConfigOption, say
-from yett.cli.sandbox import cache_folder
+from yett.cli.sandbox_build import cache_folder
 from yett.config.load import Configuration, configuration_path, parse
 from yett.errors import ConfigurationError, EnvironmentFault
 from yett.sandbox.settings import SandboxSettings
@@ -94,7 +93,7 @@ def init(
     path = configuration_path(config)
     if path.exists() and not force:
         raise ConfigurationError(f"{path} exists", advice="keep it, or write over it with --force")
-    obstacle = anyio.run(sandbox_obstacle)
+    obstacle = sandbox_obstacle()
     if obstacle is None:
         say("Container engine: answers; the sandbox image is there.")
     else:
@@ -147,16 +146,13 @@ def render(agent: str, *, sandbox: bool, own_state: bool = False) -> str:
     return "".join(parts)
 
 
-async def sandbox_obstacle() -> EnvironmentFault | None:
+def sandbox_obstacle() -> EnvironmentFault | None:
     """Why shell and file tools can't be served here; None when they can."""
-    from yett.sandbox.engine import Engine  # noqa: PLC0415 - see commands.py
-    from yett.sandbox.images import build_tiny  # noqa: PLC0415 - see commands.py
+    from yett.sandbox.images import ImageStore, build_tiny  # noqa: PLC0415 - see commands.py
 
-    engine = Engine(SandboxSettings())
-    try:
-        await build_tiny(engine, cache=cache_folder())
-    except EnvironmentFault as error:
-        return error
-    finally:
-        await engine.aclose()
+    with ImageStore(SandboxSettings().engine) as store:
+        try:
+            build_tiny(store, cache=cache_folder())
+        except EnvironmentFault as error:
+            return error
     return None

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`yett sandbox`: build the image that needs no registry, and run a command in it."""
+"""`yett sandbox`: build images, run a command in a container, look at one from inside, measure."""
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -16,6 +15,8 @@ from yett.action import JsonValue, digest_of
 from yett.cli import control
 from yett.cli.doctor import probe_sandbox, socket_folder
 from yett.cli.output import ConfigOption, JsonFlag, complain, print_json, say, table
+from yett.cli.sandbox_bench import bench
+from yett.cli.sandbox_build import build
 from yett.errors import ConfigurationError
 from yett.ports import Command
 from yett.sandbox.settings import SandboxSettings
@@ -24,36 +25,12 @@ from yett.world import SystemEntropy
 sandbox = typer.Typer(help="The containers that tools run in.", no_args_is_help=True)
 
 
-def cache_folder() -> Path:
-    """Where the compiled runner is kept."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "yett"
+sandbox.command("build")(build)
+sandbox.command("bench")(bench)
 
 
-@sandbox.command("build")
-def build(
-    *, quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing when it is there.")] = False
-) -> None:
-    """Compile the runner and build the image yett/tiny, without any registry."""
-    name, new = anyio.run(_build)
-    if new:
-        say(f"Built {name}.")
-    elif not quiet:
-        say(f"{name} is there and current.")
-
-
-async def _build() -> tuple[str, bool]:
-    from yett.sandbox.engine import Engine  # noqa: PLC0415 - see commands.py
-    from yett.sandbox.images import build_tiny  # noqa: PLC0415 - see commands.py
-
-    engine = Engine(SandboxSettings())
-    try:
-        return await build_tiny(engine, cache=cache_folder())
-    finally:
-        await engine.aclose()
-
-
-def _settings(config: str | None) -> tuple[SandboxSettings, str]:
+def configured(config: str | None) -> tuple[SandboxSettings, str]:
+    """The limits of a configuration file, and the name of its containers."""
     from yett.joining import sandbox_settings  # noqa: PLC0415 - see commands.py
 
     known = control.configuration(config)
@@ -68,7 +45,7 @@ def run(
     config: ConfigOption = None,
 ) -> None:
     """Run a program in a fresh container with the configured limits; its exit code is this one's."""
-    settings, instance = _settings(config)
+    settings, instance = configured(config)
     with socket_folder() as run_dir:
         raise typer.Exit(anyio.run(_run, settings, instance, tuple(argv), run_dir))
 
@@ -103,7 +80,7 @@ def status(
     from yett.sandbox.engine_notes import engine_notes  # noqa: PLC0415 - see commands.py
     from yett.sandbox.table import markdown  # noqa: PLC0415 - see commands.py
 
-    settings, instance = _settings(config)
+    settings, instance = configured(config)
     facts, checks = probe_sandbox(settings, instance)
     notes: list[JsonValue] = list(engine_notes(facts))
     runtimes: list[JsonValue] = [*sorted(facts.runtimes)]

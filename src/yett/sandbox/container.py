@@ -363,7 +363,10 @@ class Container:
             cwd=command.cwd,
             stdin=command.stdin,
             # A second belt, for the time when this process is stopped and can't enforce the deadline.
-            limits={Limit.CPU_SECONDS: int(seconds * max(1.0, self._settings.cpus)) + 2},
+            limits={
+                Limit.CPU_SECONDS: int(seconds * max(1.0, self._settings.cpus)) + 2,
+                Limit.OPEN_FILES: self._settings.open_files,
+            },
             slot=slot,
         )
         if len(request) > self._settings.request_limit:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -25,6 +25,7 @@ from docker.errors import APIError, DockerException, NotFound
 from yett.action import JsonObject
 from yett.errors import SandboxUnavailable
 from yett.sandbox.breaker import Breaker, EngineSilent
+from yett.sandbox.hardening import RUNNER
 from yett.sandbox.settings import SandboxSettings
 
 T = TypeVar("T")
@@ -32,6 +33,7 @@ T = TypeVar("T")
 _WORKERS = 4
 _ABANDONED = 16
 """So many threads may be stuck in calls that were given up; then there are no new ones."""
+_BUILD = "yett sandbox build [tiny|base], or of your own image: yett sandbox build --from IMAGE --tag NAME"
 _ADVICE = "See whether the container engine answers: `docker version`, then its log."
 
 
@@ -112,38 +114,43 @@ class Engine:
             self._facts = await self._call("info", _read_facts)
         return self._facts
 
-    async def image_labels(self, image: str) -> Mapping[str, str] | None:
-        """The labels of an image, or None when the engine has no such image."""
-
-        def look(client: Any) -> Mapping[str, str] | None:
-            try:
-                found = client.inspect_image(image)
-            except NotFound:
-                return None
-            return dict(found["Config"].get("Labels") or {})
-
-        return await self._call("inspect image", look)
-
-    async def import_image(self, tar: bytes, *, repository: str, tag: str, changes: Sequence[str]) -> None:
-        """Make an image of one layer from a tar archive. `changes` are Dockerfile instructions."""
-        await self._call(
-            "import image",
-            lambda client: client.import_image_from_data(
-                tar, repository=repository, tag=tag, changes=list(changes)
-            ),
-        )
-
     async def create(self, name: str, config: JsonObject) -> None:
         """Create a container from the body of the Engine API's `ContainerCreate`.
 
         Raises:
             SandboxUnavailable: no such image, or any other fault.
         """
-        await self._call("create container", lambda client: client.create_container_from_config(config, name))
+
+        def create(client: Any) -> None:
+            try:
+                client.create_container_from_config(config, name)
+            except NotFound as fault:
+                if "no such image" not in str(fault.explanation).lower():
+                    raise
+                raise SandboxUnavailable(
+                    f"The container engine has no image {config['Image']}.", advice=_BUILD
+                ) from fault
+
+        await self._call("create container", create)
 
     async def start(self, name: str) -> None:
-        """Start a created container."""
-        await self._call("start container", lambda client: client.start(name))
+        """Start a created container.
+
+        Raises:
+            SandboxUnavailable: its image has no runner, or any other fault.
+        """
+
+        def start(client: Any) -> None:
+            try:
+                client.start(name)
+            except APIError as fault:
+                if RUNNER not in str(fault.explanation):
+                    raise
+                raise SandboxUnavailable(
+                    f"The sandbox's image has no {RUNNER} that could be started.", advice=_BUILD
+                ) from fault
+
+        await self._call("start container", start)
 
     async def state(self, name: str) -> ContainerState:
         """How the container is."""
@@ -217,8 +224,9 @@ class Engine:
     def _connected(self) -> Any:
         self._knock()
         if self._client is None:
+            # Later than our own deadline, which has the better words.
             self._client = _Client(
-                base_url=self._settings.engine, timeout=math.ceil(self._settings.engine_deadline)
+                base_url=self._settings.engine, timeout=math.ceil(self._settings.engine_deadline) + 1
             )
         return self._client
 

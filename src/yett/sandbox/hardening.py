@@ -44,6 +44,7 @@ MASKED = (
     "/proc/interrupts",
     "/proc/kallsyms",
     "/proc/kcore",
+    "/proc/key-users",
     "/proc/keys",
     "/proc/latency_stats",
     "/proc/modules",
@@ -63,6 +64,8 @@ MASKED = (
 
 READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
+_RUNNER_FILES = 256
+"""What PID 1 may hold open itself; programs are given `open_files` of their own."""
 _ATTACHED: JsonObject = {"OpenStdin": True, "StdinOnce": True, "AttachStdin": True, "AttachStdout": True}
 """Standard streams for the runner; standard input closes with the one connection that attached to it."""
 
@@ -117,7 +120,7 @@ def container_config(
         "LogConfig": {"Type": "none", "Config": {}},
         "Tmpfs": _file_systems(settings),
         "Ulimits": [
-            _ulimit("nofile", settings.open_files),
+            _ulimit("nofile", settings.open_files + _RUNNER_FILES),
             _ulimit("core", 0),
             _ulimit("fsize", settings.file_size),
         ],
