@@ -154,9 +154,7 @@ class Engine:
 
     async def state(self, name: str) -> ContainerState:
         """How the container is."""
-        found = await self._call("inspect container", lambda client: client.inspect_container(name))
-        state = found["State"]
-        return ContainerState(id=str(found["Id"]), running=bool(state["Running"]), pid=int(state["Pid"]))
+        return await self._call("inspect container", lambda client: _state(client.inspect_container(name)))
 
     async def remove(self, name: str) -> None:
         """Kill and remove a container; one that is gone or going is fine."""
@@ -172,10 +170,11 @@ class Engine:
 
     async def labelled(self, label: str) -> tuple[FoundContainer, ...]:
         """Containers, running or not, that carry a label (`name` or `name=value`)."""
-        found = await self._call(
-            "list containers", lambda client: client.containers(all=True, filters={"label": label})
+        # Taken apart inside of the call: what is no engine's answer is a fault of the engine there.
+        return await self._call(
+            "list containers",
+            lambda client: tuple(map(_found, client.containers(all=True, filters={"label": label}))),
         )
-        return tuple(_found(c) for c in found)
 
     async def aclose(self) -> None:
         """Close idle connections."""
@@ -261,6 +260,11 @@ def _read_facts(client: Any) -> EngineFacts:
 def _runtime_version(client: Any) -> str:
     parts = client.version().get("Components") or ()
     return next((str(part["Version"]) for part in parts if part.get("Name") in {"runc", "crun"}), "")
+
+
+def _state(found: Mapping[str, Any]) -> ContainerState:
+    state = found["State"]
+    return ContainerState(id=str(found["Id"]), running=bool(state["Running"]), pid=int(state["Pid"]))
 
 
 def _found(row: Mapping[str, Any]) -> FoundContainer:
