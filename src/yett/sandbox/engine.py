@@ -154,7 +154,13 @@ class Engine:
 
     async def state(self, name: str) -> ContainerState:
         """How the container is."""
-        return await self._call("inspect container", lambda client: _state(client.inspect_container(name)))
+
+        def look(client: Any) -> ContainerState:
+            found = client.inspect_container(name)
+            state = found["State"]
+            return ContainerState(id=str(found["Id"]), running=bool(state["Running"]), pid=int(state["Pid"]))
+
+        return await self._call("inspect container", look)
 
     async def remove(self, name: str) -> None:
         """Kill and remove a container; one that is gone or going is fine."""
@@ -170,10 +176,9 @@ class Engine:
 
     async def labelled(self, label: str) -> tuple[FoundContainer, ...]:
         """Containers, running or not, that carry a label (`name` or `name=value`)."""
-        # Taken apart inside of the call: what is no engine's answer is a fault of the engine there.
         return await self._call(
             "list containers",
-            lambda client: tuple(map(_found, client.containers(all=True, filters={"label": label}))),
+            lambda client: tuple(_found(c) for c in client.containers(all=True, filters={"label": label})),
         )
 
     async def aclose(self) -> None:
@@ -260,11 +265,6 @@ def _read_facts(client: Any) -> EngineFacts:
 def _runtime_version(client: Any) -> str:
     parts = client.version().get("Components") or ()
     return next((str(part["Version"]) for part in parts if part.get("Name") in {"runc", "crun"}), "")
-
-
-def _state(found: Mapping[str, Any]) -> ContainerState:
-    state = found["State"]
-    return ContainerState(id=str(found["Id"]), running=bool(state["Running"]), pid=int(state["Pid"]))
 
 
 def _found(row: Mapping[str, Any]) -> FoundContainer:

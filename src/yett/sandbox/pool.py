@@ -91,8 +91,10 @@ class DockerSandboxes:
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Destroy every container. What ended the body passes through as it is, in no exception group."""
-        await self.aclose()
-        await self._stack.aclose()
+        try:
+            await self.aclose()
+        finally:
+            await self._stack.aclose()
 
     @asynccontextmanager
     async def lease(self, session: str, principal: Principal | None = None) -> AsyncIterator[Sandbox]:
