@@ -79,6 +79,21 @@ static void watch_children(void) {
 	if (children < 0) _exit(EXIT_SYSTEM);
 }
 
+// poll counts entries without a descriptor too, and takes no more than RLIMIT_NOFILE.
+static int wait_for(struct pollfd *watch, size_t count, int timeout) {
+	struct pollfd live[count];
+	nfds_t n = 0;
+	for (size_t i = 0; i < count; i++) {
+		watch[i].revents = 0;
+		if (watch[i].fd >= 0) live[n++] = watch[i];
+	}
+	int ready = poll(live, n, timeout);
+	n = 0;
+	for (size_t i = 0; i < count && ready > 0; i++)
+		if (watch[i].fd >= 0) watch[i].revents = live[n++].revents;
+	return ready;
+}
+
 int main(int argc, char **argv) {
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	char *secret = getenv("YETT_HELLO");
@@ -101,7 +116,7 @@ int main(int argc, char **argv) {
 		watch[CHILDREN] = (struct pollfd){children, POLLIN, 0};
 		slots_watch(watch + SLOTS_AT);
 		forward_watch(watch + FORWARD_AT);
-		if (poll(watch, sizeof watch / sizeof *watch, slots_timeout()) < 0) {
+		if (wait_for(watch, sizeof watch / sizeof *watch, slots_timeout()) < 0) {
 			if (errno != EINTR) return EXIT_SYSTEM;
 			continue;
 		}

@@ -6,6 +6,8 @@
 
 import struct
 from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import mkdtemp
 
 import anyio
 
@@ -13,7 +15,7 @@ from yett.sandbox.container import Container
 from yett.sandbox.engine import Engine
 from yett.sandbox.line import Line
 from yett.sandbox.settings import SandboxSettings
-from yett.sandbox.socket_transport import SocketTransport
+from yett.sandbox.socket_transport import SocketApproach
 
 DEADLINE = 10.0
 
@@ -92,9 +94,9 @@ async def faced(folder, *, forward=None, **changes):
     """A container, and the fake runner at the other end of its line."""
     calm = {"file_deadline": 5.0, "timeout": 5.0, "kill_grace": 2.0}
     settings = SandboxSettings(**{**calm, **changes})
-    listener = await anyio.create_unix_listener(folder / "s")
-    async with listener, await anyio.connect_unix(folder / "s") as stream:
-        transport = SocketTransport(await listener.accept())
+    approach = SocketApproach(Path(mkdtemp(dir=folder)) / "f")
+    async with approach, await anyio.connect_unix(approach.socket) as stream:
+        transport = await approach.transport()
         box = Container(
             name="n",
             settings=settings,

@@ -47,7 +47,6 @@ async def test_who_follows_the_output_slowly_holds_up_neither_the_call_nor_its_d
             with anyio.fail_after(5):
                 result = await box.run(X, on_output)
         assert (result.exit_code, result.stdout, told, box.usable) == (5, b"ab", [b"ab"], True)
-    (tmp_path / "s").unlink()
     async with faced(tmp_path, progress_deadline=30.0) as (box, runner):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(runner.answer, "X", out(b"a"))

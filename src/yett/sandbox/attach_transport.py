@@ -16,12 +16,10 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
-import anyio
-from anyio.abc import ByteStream
-
 from yett.errors import ExecutionError, SandboxUnavailable
 from yett.sandbox.engine_address import EngineAddress
-from yett.sandbox.transport import RECEIVE, Peer, Transport
+from yett.sandbox.raw_stream import RawStream, connect
+from yett.sandbox.transport import Peer, Transport
 from yett.sandbox.wire import ProtocolViolation
 
 _HEADER = struct.Struct(">B3xI")
@@ -67,7 +65,7 @@ class Multiplex:
 class AttachTransport:
     """A hijacked connection to the engine (`transport.Transport`)."""
 
-    def __init__(self, stream: ByteStream, rest: bytes = b"") -> None:
+    def __init__(self, stream: RawStream, rest: bytes = b"") -> None:
         """Own `stream`, of which `rest` was read already."""
         self._stream = stream
         self._rest = rest
@@ -80,24 +78,18 @@ class AttachTransport:
 
     async def send(self, data: bytes) -> None:
         """See the port."""
-        try:
-            await self._stream.send(data)
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-            raise ExecutionError("The sandbox died.") from None
+        await self._stream.send(data)
 
     async def receive(self) -> bytes:
         """See the port."""
         data, self._rest = self._rest, b""
         while not (found := self._multiplex.feed(data)):
-            try:
-                data = await self._stream.receive(RECEIVE)
-            except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
-                raise ExecutionError("The sandbox died.") from None
+            data = await self._stream.receive()
         return found
 
     async def close(self) -> None:
         """See the port. The engine closes the container's standard input with it (`StdinOnce`)."""
-        await anyio.aclose_forcefully(self._stream)
+        self._stream.close()
 
 
 class AttachApproach:
@@ -107,7 +99,7 @@ class AttachApproach:
         """The engine, and the version of its API."""
         self._address = address
         self._api = api
-        self._stream: ByteStream | None = None
+        self._stream: RawStream | None = None
         self._transport: AttachTransport | None = None
 
     @property
@@ -124,7 +116,7 @@ class AttachApproach:
     ) -> None:
         """Close a connection that nobody took."""
         if self._stream is not None:
-            await anyio.aclose_forcefully(self._stream)
+            self._stream.close()
 
     async def created(self, name: str) -> None:
         """Attach.
@@ -132,11 +124,7 @@ class AttachApproach:
         Raises:
             SandboxUnavailable: the engine would not.
         """
-        address = self._address
-        if address.path:
-            self._stream = await anyio.connect_unix(address.path)
-        else:
-            self._stream = await anyio.connect_tcp(address.host, address.port)
+        self._stream = await connect(self._address)
         major, minor = self._api
         where = f"/v{major}.{minor}/containers/{quote(name, safe='')}/attach?stream=1&stdin=1&stdout=1"
         await self._stream.send(
@@ -154,7 +142,7 @@ class AttachApproach:
         return self._transport
 
     @staticmethod
-    async def _answered(stream: ByteStream) -> bytes:
+    async def _answered(stream: RawStream) -> bytes:
         """Read the head of the engine's answer; what came after it."""
         head = b""
         while b"\r\n\r\n" not in head:
@@ -162,7 +150,7 @@ class AttachApproach:
                 raise SandboxUnavailable("attach: the engine's answer is no HTTP")
             try:
                 head += await stream.receive()
-            except (anyio.EndOfStream, anyio.BrokenResourceError):
+            except ExecutionError:
                 raise SandboxUnavailable("attach: the engine hung up") from None
         head, _, rest = head.partition(b"\r\n\r\n")
         if not _STATUS.match(head + b"\r\n"):

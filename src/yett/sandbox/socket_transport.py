@@ -7,7 +7,6 @@ listener is gone. Called by `creation.py`.
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import socket
 import struct
@@ -15,11 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import anyio
-from anyio.abc import SocketAttribute, SocketListener, SocketStream
-
-from yett.errors import ExecutionError
-from yett.sandbox.transport import RECEIVE, Peer, Transport
+from yett.sandbox.raw_stream import RawStream, accept, close
+from yett.sandbox.transport import Peer, Transport
 
 _UCRED = struct.Struct("3i")
 
@@ -27,10 +23,9 @@ _UCRED = struct.Struct("3i")
 class SocketTransport:
     """An accepted connection (`transport.Transport`)."""
 
-    def __init__(self, stream: SocketStream) -> None:
-        """Own `stream`."""
-        self._stream = stream
-        raw = stream.extra(SocketAttribute.raw_socket)  # noqa: S610  (anyio's, not Django's)
+    def __init__(self, raw: socket.socket) -> None:
+        """Own `raw`, which does not block."""
+        self._stream = RawStream(raw)
         pid, uid, _ = _UCRED.unpack(raw.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
         self._peer = Peer(pid=pid, uid=uid)
 
@@ -41,21 +36,15 @@ class SocketTransport:
 
     async def send(self, data: bytes) -> None:
         """See the port."""
-        try:
-            await self._stream.send(data)
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-            raise ExecutionError("The sandbox died.") from None
+        await self._stream.send(data)
 
     async def receive(self) -> bytes:
         """See the port."""
-        try:
-            return await self._stream.receive(RECEIVE)
-        except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
-            raise ExecutionError("The sandbox died.") from None
+        return await self._stream.receive()
 
     async def close(self) -> None:
         """See the port."""
-        await anyio.aclose_forcefully(self._stream)
+        self._stream.close()
 
 
 class SocketApproach:
@@ -65,7 +54,7 @@ class SocketApproach:
         """`folder` does not exist yet; it is made 0700 and holds the socket."""
         self._folder = folder
         self._path = folder / "s"
-        self._listener: SocketListener | None = None
+        self._listener: socket.socket | None = None
 
     @property
     def socket(self) -> str | None:
@@ -76,8 +65,13 @@ class SocketApproach:
         """Listen."""
         self._folder.mkdir(mode=0o700)
         try:
-            self._listener = await anyio.create_unix_listener(self._path, mode=0o666, backlog=1)
+            self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            self._listener.bind(str(self._path))
+            self._path.chmod(0o666)  # the folder is ours alone; the container's user is another
+            self._listener.listen(1)
         except BaseException:
+            if self._listener is not None:
+                close(self._listener)
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
         return self
@@ -87,8 +81,7 @@ class SocketApproach:
     ) -> None:
         """Stop listening. The folder stays: a started container still has the socket mounted."""
         if self._listener is not None:
-            with contextlib.suppress(OSError):
-                await self._listener.aclose()
+            close(self._listener)
         self._path.unlink(missing_ok=True)
 
     async def created(self, name: str) -> None:
@@ -98,4 +91,4 @@ class SocketApproach:
         """The first connection, whoever made it."""
         if self._listener is None:
             raise RuntimeError("not entered")
-        return SocketTransport(await self._listener.accept())
+        return SocketTransport(await accept(self._listener))
