@@ -23,7 +23,7 @@ import anyio
 from yett.action import Secret
 from yett.errors import ExecutionError, ExecutionTimeout, SandboxUnavailable
 from yett.ports import Command, CommandResult, FileEntry
-from yett.sandbox.engine import Engine
+from yett.sandbox.driver import Driver
 from yett.sandbox.hardening import UID, container_config
 from yett.sandbox.init_process import InitProcess
 from yett.sandbox.line import Line
@@ -73,7 +73,7 @@ class Container:
     """A running container (`ports.Sandbox`). Made by `start`; the caller must `destroy` it."""
 
     def __init__(
-        self, *, name: str, settings: SandboxSettings, engine: Engine, line: Line, folder: Path
+        self, *, name: str, settings: SandboxSettings, engine: Driver, line: Line, folder: Path
     ) -> None:
         """Use `Container.start`."""
         self.name = name
@@ -90,7 +90,7 @@ class Container:
     @classmethod
     async def start(
         cls,
-        engine: Engine,
+        engine: Driver,
         settings: SandboxSettings,
         *,
         name: str,

@@ -18,7 +18,7 @@ from pathlib import Path
 import anyio.to_thread
 
 from yett.errors import SandboxUnavailable
-from yett.sandbox.engine import Engine
+from yett.sandbox.driver import Driver
 
 TINY = "yett/tiny"
 INPUTS_LABEL = "yett.inputs"
@@ -96,7 +96,7 @@ def tiny_archive(runner: bytes, busybox: bytes, applets: list[str]) -> bytes:
 
 
 async def build_tiny(
-    engine: Engine, *, cache: Path, tag: str = "latest", busybox: Path = _BUSYBOX
+    engine: Driver, *, cache: Path, tag: str = "latest", busybox: Path = _BUSYBOX
 ) -> tuple[str, bool]:
     """Make `yett/tiny:<tag>` unless the engine has it from the same inputs.
 

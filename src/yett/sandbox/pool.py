@@ -24,7 +24,7 @@ from yett.action import Principal, Secret
 from yett.errors import ConfigurationError, ExecutionError, SandboxUnavailable
 from yett.ports import Entropy, Sandbox
 from yett.sandbox.container import Container
-from yett.sandbox.engine import Engine
+from yett.sandbox.driver import driver_of
 from yett.sandbox.images import seccomp_profile
 from yett.sandbox.settings import SandboxSettings
 
@@ -74,7 +74,7 @@ class DockerSandboxes:
                 f"The folder for sandbox sockets is longer than {_SOCKET_PATH_LIMIT} bytes: {run_dir}",
                 advice="Choose a shorter one, as /run/yett.",
             )
-        self.engine = Engine(settings)
+        self.engine = driver_of(settings)
         self._settings = settings
         self._instance = instance
         self._run = entropy.id("run")

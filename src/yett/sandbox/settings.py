@@ -40,6 +40,8 @@ _POSITIVE = (
     "idle",
     "containers",
     "queue_wait",
+    "image_size",
+    "image_files",
 )
 _NOT_NEGATIVE = ("queue", "spares")
 _RUNNER_REQUEST = 32 * MIB
@@ -60,7 +62,11 @@ class SandboxSettings:
     """What a sandbox may use and how long things may take. Sizes are bytes, times are seconds.
 
     Attributes:
+        driver: who makes containers: a Docker Engine, or runc itself without one (root only).
         engine: where the Docker Engine API listens.
+        runc_images, runc_state: absolute folders of the runc driver, shared by the gateways of a machine:
+            unpacked images (every user must be able to pass through), and running containers (in memory).
+        image_size, image_files: of an image that the runc driver unpacks, bytes and entries.
         image: an image with `/yett-runner` in it.
         runtime: an OCI runtime the engine knows (`runc`, `runsc`).
         workspace: a folder of the host at /workspace, read-only; without one it is empty and writable.
@@ -85,7 +91,12 @@ class SandboxSettings:
         environment: what every program gets; a call's own variables win.
     """
 
+    driver: Literal["docker", "runc"] = "docker"
     engine: str = "unix:///var/run/docker.sock"
+    runc_images: str = "/var/lib/yett/images"
+    runc_state: str = "/run/yett-runc"
+    image_size: int = 4096 * MIB
+    image_files: int = 500_000
     image: str = "yett/tiny:latest"
     runtime: str = "runc"
     workspace: str = ""
@@ -132,6 +143,7 @@ class SandboxSettings:
                 raise ConfigurationError(f"sandbox {name} must not be negative", path=(name,))
         if self.lifetime not in {"session", "call"}:
             raise ConfigurationError("sandbox lifetime is `session` or `call`", path=("lifetime",))
+        self._check_driver()
         if self.after_timeout not in {"destroy", "keep"}:
             raise ConfigurationError("sandbox after_timeout is `destroy` or `keep`", path=("after_timeout",))
         if max(self.request_limit, self.file_limit) > _RUNNER_REQUEST - 64 * KIB:
@@ -142,3 +154,12 @@ class SandboxSettings:
             raise ConfigurationError("sandbox workspace must be an absolute path", path=("workspace",))
         if self.memory < 6 * MIB:
             raise ConfigurationError("the engine takes no memory limit under 6 MiB", path=("memory",))
+
+    def _check_driver(self) -> None:
+        if self.driver not in {"docker", "runc"}:
+            raise ConfigurationError("sandbox driver is `docker` or `runc`", path=("driver",))
+        for name in ("runc_images", "runc_state"):
+            if not getattr(self, name).startswith("/"):
+                raise ConfigurationError(f"sandbox {name} must be an absolute path", path=(name,))
+        if self.driver == "runc" and self.runtime != "runc":
+            raise ConfigurationError("the runc driver has no other runtime than runc", path=("runtime",))

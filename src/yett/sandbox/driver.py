@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What makes containers: the port of the Docker Engine (`engine.py`) and of runc itself (`runc.py`).
+
+`container.py`, `pool.py` and the builders of images speak to this alone. The body of a container is always
+the Engine API's, from `hardening.py`: there is one list of controls, and no driver may leave one out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from yett.action import JsonObject
+from yett.sandbox.engine import ContainerState, Engine, EngineFacts
+from yett.sandbox.runc import Runc
+from yett.sandbox.settings import SandboxSettings
+
+
+class Driver(Protocol):
+    """Makes and removes containers; each call has a deadline and raises `SandboxUnavailable` beyond it."""
+
+    async def facts(self) -> EngineFacts:
+        """What it is and what it has; asked once."""
+        ...
+
+    async def image_labels(self, image: str) -> Mapping[str, str] | None:
+        """The labels of an image, or None when there is no such image."""
+        ...
+
+    async def import_image(self, tar: bytes, *, repository: str, tag: str, changes: Sequence[str]) -> None:
+        """Make an image of one layer from a tar archive. `changes` are Dockerfile instructions."""
+        ...
+
+    async def create(self, name: str, config: JsonObject) -> None:
+        """Get a container ready from the body of the Engine API's `ContainerCreate`. Nothing runs yet."""
+        ...
+
+    async def start(self, name: str) -> None:
+        """Start its PID 1."""
+        ...
+
+    async def state(self, name: str) -> ContainerState:
+        """How it is."""
+        ...
+
+    async def remove(self, name: str) -> None:
+        """Kill and remove it; one that is gone or going is fine."""
+        ...
+
+    async def labelled(self, label: str) -> dict[str, Mapping[str, str]]:
+        """Containers, running or not, that carry a label (`name=value`): their ids and all their labels."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of what is held."""
+        ...
+
+
+def driver_of(settings: SandboxSettings) -> Driver:
+    """The driver that the settings name. Nothing is asked of it yet."""
+    return Runc(settings) if settings.driver == "runc" else Engine(settings)

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Unpacked images for the runc driver: one read-only folder for each content, shared by all its containers.
+
+    FOLDER/lock                    held shared while a container is got ready, exclusively while images change
+    FOLDER/names/NAME.json         the digest of an image's archive and its labels
+    FOLDER/roots/DIGEST/           the file system
+
+The folder is the machine's, not one gateway's, as an engine's images are. Every user may pass through it (the
+container's root has to reach it), nobody but root may write. Blocking; `runc.py` calls it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import io
+import json
+import os
+import shlex
+import shutil
+import stat
+import tarfile
+import tempfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+from urllib.parse import quote
+
+from yett.errors import SandboxUnavailable
+from yett.sandbox.runc_unpack import unpack
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageRoot:
+    """An image: where its file system is, the SHA-256 of the archive it was made from, its labels."""
+
+    path: Path
+    digest: str
+    labels: Mapping[str, str]
+
+
+class ImageRoots:
+    """The images of this machine.
+
+    Args:
+        folder: made when the first image is.
+        size: bytes of an image, at most.
+        files: entries of an image, at most.
+    """
+
+    def __init__(self, folder: Path, *, size: int, files: int) -> None:
+        """Nothing is touched yet."""
+        self._folder = folder
+        self._names = folder / "names"
+        self._roots = folder / "roots"
+        self._size = size
+        self._files = files
+
+    def find(self, image: str) -> ImageRoot | None:
+        """The image of a name, or None."""
+        try:
+            known = json.loads(self._name(image).read_text())
+        except FileNotFoundError:
+            return None
+        digest = str(known["digest"])
+        return ImageRoot(
+            path=self._roots / digest, digest=digest, labels=cast("dict[str, str]", known["labels"])
+        )
+
+    def add(self, image: str, archive: bytes, changes: Sequence[str]) -> ImageRoot:
+        """Unpack an archive unless that was done, and give it a name.
+
+        Args:
+            image: repository and tag.
+            archive: a tar archive of a whole file system.
+            changes: Dockerfile instructions. Of them only LABEL means something: the body of each
+                container says the rest.
+
+        Raises:
+            SandboxUnavailable: no archive, one that is not safe, or a folder that others could write to.
+        """
+        self._prepare()
+        digest = hashlib.sha256(archive).hexdigest()
+        root = self._roots / digest
+        with self.locked(fcntl.LOCK_EX):
+            if not root.exists():
+                self._unpack(archive, root)
+            known = {"digest": digest, "labels": _labels(changes)}
+            unfinished = self._name(image).with_suffix(".part")
+            unfinished.write_text(json.dumps(known))
+            unfinished.replace(self._name(image))
+        return ImageRoot(path=root, digest=digest, labels=_labels(changes))
+
+    def prune(self, used: Collection[str]) -> None:
+        """Remove every file system that has no name and whose digest is not among `used`."""
+        with self.locked(fcntl.LOCK_EX):
+            named = {str(json.loads(name.read_text())["digest"]) for name in self._names.glob("*.json")}
+            for root in self._roots.iterdir():
+                if root.name not in named | set(used):
+                    shutil.rmtree(root, ignore_errors=True)
+
+    @contextmanager
+    def locked(self, how: int) -> Iterator[None]:
+        """Hold the lock, `fcntl.LOCK_SH` or `LOCK_EX`."""
+        with (self._folder / "lock").open("a") as lock:
+            fcntl.flock(lock, how)
+            yield
+
+    def check(self) -> None:
+        """See that containers can reach the folder and that nobody but this user can change it.
+
+        Raises:
+            SandboxUnavailable: which folder is closed or open, and the command.
+        """
+        for folder in (self._folder, *self._folder.parents):
+            found = folder.stat()
+            if not found.st_mode & stat.S_IXOTH:
+                raise SandboxUnavailable(
+                    f"Containers cannot reach their image: {folder} is closed to other users.",
+                    advice=f"Choose a folder that is not below it, or: chmod o+x {folder}",
+                )
+            if found.st_uid not in {0, os.geteuid()} or (
+                found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX
+            ):
+                raise SandboxUnavailable(
+                    f"Others could change the images: {folder} is writable for them.",
+                    advice=f"chown root {folder} && chmod go-w {folder}",
+                )
+
+    def _prepare(self) -> None:
+        self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        for folder in (self._roots, self._names):
+            folder.mkdir(mode=0o755, exist_ok=True)
+        self.check()
+
+    def _unpack(self, archive: bytes, root: Path) -> None:
+        unfinished = Path(tempfile.mkdtemp(prefix=".part-", dir=self._roots))
+        try:
+            try:
+                with tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as tar:
+                    unpack(tar, unfinished, size=self._size, files=self._files)
+            except tarfile.TarError as fault:
+                raise SandboxUnavailable(f"The image's archive is no tar archive: {fault}") from fault
+            unfinished.replace(root)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+
+    def _name(self, image: str) -> Path:
+        return self._names / f"{quote(image, safe='')}.json"
+
+
+def _labels(changes: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for change in changes:
+        word, _, rest = change.partition(" ")
+        if word.upper() == "LABEL":
+            pairs = (pair.partition("=") for pair in shlex.split(rest))
+            found.update((key, value) for key, equals, value in pairs if equals)
+    return found

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fixtures of the sandbox's tests, with containers made by runc and no engine asked for anything."""
+
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import anyio
+import pytest
+
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "attacks" / "sandbox")]
+
+from sandbox_world import CACHE, RealEntropy, anyio_backend, entropy, instance, run_dir, sandboxes_of
+
+from yett.sandbox.images import build_tiny
+from yett.sandbox.runc import Runc
+from yett.sandbox.settings import SandboxSettings
+
+__all__ = ["anyio_backend", "entropy", "instance", "run_dir", "sandboxes_of"]
+
+
+@pytest.fixture(scope="session")
+def folders():
+    """Images and state of this run alone. Not below pytest's folder, which containers cannot pass through."""
+    images = Path(tempfile.mkdtemp(prefix="yett-images-"))
+    images.chmod(0o755)
+    state = Path(tempfile.mkdtemp(prefix="yett-runc-", dir="/run" if os.access("/run", os.W_OK) else None))
+    yield {"runc_images": str(images), "runc_state": str(state)}
+    shutil.rmtree(images)
+    shutil.rmtree(state)
+
+
+@pytest.fixture(scope="session")
+def tiny_image(folders):
+    """The name of the tiny image, unpacked once. Fails without root and runc: that is meant."""
+
+    async def build():
+        driver = Runc(SandboxSettings(driver="runc", engine_deadline=60, **folders))
+        return await build_tiny(driver, cache=CACHE, tag="test")
+
+    return anyio.run(build)[0]
+
+
+@pytest.fixture
+def settings_of(tiny_image, folders):
+    def make(**changes) -> SandboxSettings:
+        calm = {
+            "driver": "runc",
+            "engine": "unix:///nonexistent/engine.sock",
+            "image": tiny_image,
+            "spares": 0,
+            "timeout": 20.0,
+            "kill_grace": 5.0,
+            "engine_deadline": 30.0,
+            **folders,
+        }
+        return SandboxSettings(**{**calm, **changes})
+
+    return make
+
+
+@pytest.fixture
+def driver_with(settings_of):
+    """A driver, and a name for a container that nobody else has."""
+
+    def make(**changes):
+        return Runc(settings_of(**changes)), f"yett-{secrets.token_hex(6)}"
+
+    return make
