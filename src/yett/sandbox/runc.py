@@ -274,4 +274,6 @@ def _device(path: str) -> tuple[int, int]:
 
 
 def _no_image(image: str) -> SandboxUnavailable:
-    return SandboxUnavailable(f"There is no image {image} for runc.", advice="yett sandbox build")
+    return SandboxUnavailable(
+        f"No such image: {image} is not among those unpacked for runc.", advice="yett sandbox build"
+    )

@@ -214,21 +214,25 @@ def _security(options: list[str]) -> _Security:
         if option == "no-new-privileges:true":
             privileges = True
         elif option.startswith("seccomp="):
-            seccomp = _seccomp(json.loads(option.removeprefix("seccomp=")))
+            seccomp = _seccomp(option.removeprefix("seccomp="))
         elif option.startswith("apparmor="):
             apparmor = option.removeprefix("apparmor=")
         else:
             raise _unknown("SecurityOpt", option)
-    if seccomp is None or not privileges:
+    if seccomp is None or seccomp.get("defaultAction") != "SCMP_ACT_ERRNO" or not privileges:
         raise _unknown("SecurityOpt", "no seccomp profile, or new privileges")
     return _Security(seccomp=seccomp, apparmor=apparmor)
 
 
-def _seccomp(profile: JsonObject) -> JsonObject:
+def _seccomp(text: str) -> JsonObject:
     """The engine's form, of which only what means the same in both is let through."""
+    try:
+        profile = cast("JsonObject", json.loads(text))
+    except ValueError:
+        raise _unknown("SecurityOpt", f"seccomp={text}") from None
     for key in profile.keys() - {"defaultAction", "defaultErrnoRet", "architectures", "syscalls"}:
         raise _unknown("seccomp", key)
-    for rule in cast("list[JsonObject]", profile["syscalls"]):
+    for rule in cast("list[JsonObject]", profile.get("syscalls") or []):
         for key in rule.keys() - {"names", "action", "errnoRet", "args"}:
             raise _unknown("seccomp", key)
     return profile

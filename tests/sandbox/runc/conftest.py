@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fixtures of the sandbox's tests, with containers made by runc and no engine asked for anything."""
 
+import io
 import os
 import secrets
 import shutil
 import sys
+import tarfile
 import tempfile
 from pathlib import Path
 
 import anyio
 import pytest
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "attacks" / "sandbox")]
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2] / "attacks" / "sandbox"))
 
-from sandbox_world import CACHE, RealEntropy, anyio_backend, entropy, instance, run_dir, sandboxes_of
+from sandbox_world import CACHE, anyio_backend, entropy, instance, run_dir, sandboxes_of
 
 from yett.sandbox.images import build_tiny
 from yett.sandbox.runc import Runc
@@ -70,3 +73,27 @@ def driver_with(settings_of):
         return Runc(settings_of(**changes)), f"yett-{secrets.token_hex(6)}"
 
     return make
+
+
+@pytest.fixture
+def containers_of(settings_of):
+    """Names of a gateway's containers: everything of them that is on this machine must be gone."""
+
+    def look(instance):
+        known = Runc(settings_of())._known()
+        return [name for name, each in known.items() if each["labels"].get("yett.gateway") == instance]
+
+    return look
+
+
+@pytest.fixture
+def empty_image(settings_of):
+    """An image without a runner."""
+    archive = io.BytesIO()
+    tarfile.open(fileobj=archive, mode="w").close()
+    anyio.run(
+        lambda: Runc(settings_of()).import_image(
+            archive.getvalue(), repository="yett/empty", tag="test", changes=()
+        )
+    )
+    return "yett/empty:test"
