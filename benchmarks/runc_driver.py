@@ -44,9 +44,9 @@ class Side:
 
     async def make(self) -> Container:
         token = secrets.token_hex(8)
-        return await Container.start(
+        return await Container.create(
             self.engine, self.settings, name=f"yett-{token}", folder=self.folder / token,
-            secret=Secret(token), seccomp=seccomp_profile(), labels={"yett.bench": "1"},
+            secret=Secret(token), seccomp=seccomp_profile(), labels={"yett.bench": "1"}, transports=self.transports,
         )
 
     def took(self, what: str, since: float) -> float:

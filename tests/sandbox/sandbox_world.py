@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import tempfile
@@ -89,7 +90,7 @@ def tiny_image():
     async def build():
         engine = Engine(SandboxSettings(engine_deadline=60))
         try:
-            return await build_tiny(engine, cache=CACHE, tag="test")
+            return await build_tiny(engine, cache=CACHE, tag=os.environ.get("YETT_TEST_TAG", "test"))
         finally:
             await engine.aclose()
 

@@ -10,6 +10,12 @@ from yett.ports import Command
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 
 
+@pytest.fixture(params=["socket", "attach"])
+def sandboxes_of(request, sandboxes_of):
+    """Everything here holds on both ways to a container."""
+    return lambda **changes: sandboxes_of(transport=request.param, **changes)
+
+
 async def test_a_program_gives_its_output_error_output_and_exit_code(sandboxes_of):
     async with sandboxes_of() as boxes, boxes.lease("s") as box:
         result = await box.run(sh("echo out; echo err >&2; exit 3"))

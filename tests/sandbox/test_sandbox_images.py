@@ -58,7 +58,7 @@ def test_without_a_compiler_there_is_advice(tmp_path, monkeypatch):
 
 
 def test_the_sources_are_found_in_this_checkout():
-    assert (sources() / "runner" / "runner.c").is_file()
+    assert (sources() / "runner" / "main.c").is_file()
     assert '"defaultAction":"SCMP_ACT_ERRNO"' in seccomp_profile()
 
 

@@ -77,6 +77,9 @@ class Shell(_Section):
     """
 
     image: str = "yett/tiny"
+    driver: Literal["docker", "runc"] = "docker"
+    engine: str = "unix:///var/run/docker.sock"
+    transport: Literal["auto", "socket", "attach"] = "auto"
     timeout: Duration = 60.0
     memory: Size = 512 << 20
     cpus: float = Field(default=1.0, gt=0, le=64)

@@ -28,6 +28,17 @@ def oom_file(pid: int, *, proc: Path = Path("/proc"), mount: Path = _MOUNT) -> P
     return _existing(unified) if unified is not None else None
 
 
+def in_container(pid: int, container: str, *, proc: Path = Path("/proc")) -> bool:
+    """Whether a process of this host is in the cgroup that the engine made for a container, by its id.
+
+    False also where the engine's host is another machine, whose pids mean other processes here, or none.
+    """
+    try:
+        return bool(container) and container in (proc / str(pid) / "cgroup").read_text()
+    except OSError:
+        return False
+
+
 def oom_kills(counter: Path | None) -> int | None:
     """How many processes were killed for memory so far, or None when that can't be known."""
     if counter is None:

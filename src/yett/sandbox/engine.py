@@ -50,8 +50,9 @@ class EngineFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerState:
-    """Whether a container runs, and the pid of its PID 1 as the engine's host sees it."""
+    """A container's full id, whether it runs, and the pid of its PID 1 as the engine's host sees it."""
 
+    id: str
     running: bool
     pid: int
 
@@ -108,8 +109,9 @@ class Engine:
 
     async def state(self, name: str) -> ContainerState:
         """How the container is."""
-        found = await self._call("inspect container", lambda client: client.inspect_container(name)["State"])
-        return ContainerState(running=bool(found["Running"]), pid=int(found["Pid"]))
+        found = await self._call("inspect container", lambda client: client.inspect_container(name))
+        state = found["State"]
+        return ContainerState(id=str(found["Id"]), running=bool(state["Running"]), pid=int(state["Pid"]))
 
     async def remove(self, name: str) -> None:
         """Kill and remove a container; one that is gone or going is fine."""

@@ -19,12 +19,14 @@ WORKSPACE = "/workspace"
 SECRET_VARIABLE = "YETT_HELLO"  # noqa: S105  (the name, not the secret)
 
 _CPU_PERIOD = 100_000
+_ATTACHED: JsonObject = {"OpenStdin": True, "StdinOnce": True, "AttachStdin": True, "AttachStdout": True}
+"""Standard streams for the runner; standard input closes with the one connection that attached to it."""
 
 
 def container_config(
     settings: SandboxSettings,
     *,
-    socket: str,
+    socket: str | None,
     secret: str,
     seccomp: str,
     labels: Mapping[str, str],
@@ -34,7 +36,8 @@ def container_config(
 
     Args:
         settings: limits and image.
-        socket: the path of the gateway's socket on the engine's host.
+        socket: the path of the gateway's socket on the engine's host; None to speak over the engine's
+            attach stream, with nothing mounted.
         secret: what the runner says first.
         seccomp: the profile as JSON text; the API takes the text and not a path.
         labels: for the reaper.
@@ -64,7 +67,7 @@ def container_config(
             _ulimit("fsize", settings.file_size),
         ],
         "Mounts": [
-            _bound(socket, SOCKET),
+            *([_bound(socket, SOCKET)] if socket else []),
             *_workspace(settings.workspace),
         ],
         "Runtime": settings.runtime,
@@ -76,7 +79,8 @@ def container_config(
     return {
         "Image": settings.image,
         "Entrypoint": [RUNNER],
-        "Cmd": [SOCKET],
+        "Cmd": [SOCKET if socket else "-"],
+        **({} if socket else _ATTACHED),
         "User": f"{UID}:{UID}",
         "WorkingDir": "/",
         "Hostname": "sandbox",

@@ -48,7 +48,7 @@ def compile_runner(cache: Path) -> Path:
         SandboxUnavailable: no static C compiler, or it failed.
     """
     folder = sources() / "runner"
-    digest = _digest((folder / "runner.c").read_bytes(), (folder / "Makefile").read_bytes())
+    digest = _digest(*_runner_sources())
     runner = cache / f"yett-runner-{digest[:16]}"
     if runner.exists():
         return runner
@@ -129,9 +129,12 @@ async def build_tiny(
 
 
 def _inputs(busybox: Path) -> str:
+    return _digest(_BUILDER, *_runner_sources(), _read_static(busybox))
+
+
+def _runner_sources() -> list[bytes]:
     folder = sources() / "runner"
-    parts = [(folder / "runner.c").read_bytes(), (folder / "Makefile").read_bytes(), _read_static(busybox)]
-    return _digest(_BUILDER, *parts)
+    return [file.read_bytes() for file in sorted([*folder.glob("*.[ch]"), folder / "Makefile"])]
 
 
 def _assemble(cache: Path, busybox: Path) -> bytes:

@@ -14,7 +14,7 @@ import signal
 
 import anyio
 
-from yett.sandbox.cgroup import oom_file, oom_kills
+from yett.sandbox.cgroup import in_container, oom_file, oom_kills
 
 
 class InitProcess:
@@ -24,6 +24,16 @@ class InitProcess:
         """`pid` as this process sees it, or 0."""
         self._pidfd = _open(pid)
         self._oom_file = oom_file(pid) if pid else None
+
+    @classmethod
+    def of_container(cls, pid: int, container: str) -> InitProcess:
+        """The process that the engine calls a container's PID 1, if it is one of this machine."""
+        found = cls(pid)
+        # Looked at after the pidfd was opened, so that it is no later process of that number.
+        if in_container(pid, container) and found.alive:
+            return found
+        found.forget()
+        return cls(0)
 
     @property
     def alive(self) -> bool:

@@ -22,11 +22,12 @@ from anyio.abc import TaskGroup, TaskStatus
 
 from yett.action import Principal, Secret
 from yett.errors import ConfigurationError, ExecutionError, SandboxUnavailable
-from yett.ports import Entropy, Sandbox
+from yett.ports import Entropy, Forward, Sandbox
 from yett.sandbox.container import Container
 from yett.sandbox.driver import driver_of
 from yett.sandbox.images import seccomp_profile
 from yett.sandbox.settings import SandboxSettings
+from yett.sandbox.transport_choice import TransportChoice
 
 GATEWAY_LABEL = "yett.gateway"
 RUN_LABEL = "yett.run"
@@ -61,9 +62,18 @@ class DockerSandboxes:
         run_dir: where sockets live, short (the kernel takes 107 bytes) and dull (a container can see
             the path of its own socket in /proc/self/mountinfo). Made 0700 and emptied by `reap`.
         entropy: names and one-time secrets.
+        forward: serves what programs send to the proxy's port; None: they have none.
     """
 
-    def __init__(self, settings: SandboxSettings, *, instance: str, run_dir: Path, entropy: Entropy) -> None:
+    def __init__(
+        self,
+        settings: SandboxSettings,
+        *,
+        instance: str,
+        run_dir: Path,
+        entropy: Entropy,
+        forward: Forward | None = None,
+    ) -> None:
         """Nothing is touched until it is entered.
 
         Raises:
@@ -75,6 +85,8 @@ class DockerSandboxes:
                 advice="Choose a shorter one, as /run/yett.",
             )
         self.engine = driver_of(settings)
+        self._transports = TransportChoice(settings)
+        self._forward = forward
         self._settings = settings
         self._instance = instance
         self._run = entropy.id("run")
@@ -127,6 +139,7 @@ class DockerSandboxes:
             orderly = False
             try:
                 _check_not_ended(seat)
+                container.principal = principal
                 yield container
                 orderly = True
             except ExecutionError:
@@ -217,10 +230,12 @@ class DockerSandboxes:
     async def _make(self) -> Container:
         token = self._entropy.id("c").removeprefix("c-")
         name = f"yett-{token}"
+        if self._tasks is None:
+            raise SandboxUnavailable("The sandboxes were not entered.")
         self._alive += 1
         self._making += 1
         try:
-            container = await Container.start(
+            container = await Container.create(
                 self.engine,
                 self._settings,
                 name=name,
@@ -228,6 +243,9 @@ class DockerSandboxes:
                 secret=Secret(self._entropy.token()),
                 seccomp=self._seccomp,
                 labels={GATEWAY_LABEL: self._instance, RUN_LABEL: self._run},
+                transports=self._transports,
+                tasks=self._tasks,
+                forward=self._forward,
             )
         except BaseException:
             self._alive -= 1
@@ -272,7 +290,8 @@ class DockerSandboxes:
             await anyio.sleep(min(_RETRY, self._settings.idle / 2))
             before = anyio.current_time() - self._settings.idle
             for session, seat in list(self._seats.items()):
-                if not seat.taken and not seat.waiting and seat.used_at < before:
+                busy = seat.container is not None and seat.container.has_programs
+                if not seat.taken and not seat.waiting and not busy and seat.used_at < before:
                     await self.end(session)
             await self._bury_doomed()
             self._refill()

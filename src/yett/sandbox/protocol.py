@@ -1,65 +1,50 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The frames between the gateway and PID 1 of a container, without any I/O.
+"""The answers of PID 1 of a container, without any I/O.
 
-`encode_*` make requests; `Parser` turns whatever bytes arrive into answers. The bytes of a container
-are hostile: a frame is checked against its type's shape and size before it becomes a value, the
-parser never holds more than one frame's worth, and the first fault ends the conversation for good.
-`container.py` is the only caller. The other side is `sandbox_images/runner/runner.c`.
+`Parser` turns whatever bytes arrive into answers. The bytes of a container are hostile: a frame is checked
+against its type's shape and size before it becomes a value, the parser never holds more than one frame's
+worth, and the first fault ends the conversation for good. `line.py` is the only caller. The other side is
+`sandbox_images/runner/runner.c`.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import TypeAlias
 
-from yett.errors import ExecutionError
 from yett.ports import FileEntry
+from yett.sandbox import connection_frames
+from yett.sandbox.connection_frames import ConnectionFrame
+from yett.sandbox.wire import CHUNK, HEADER, SLOTS, ProtocolViolation
 
-CHUNK = 60 * 1024
-"""The largest payload of one answer frame."""
-
-_HEADER = struct.Struct("<IB")
 _ENTRY = struct.Struct("<BQIqH")
 _KINDS = {ord("f"): "file", ord("d"): "directory", ord("l"): "symlink", ord("o"): "other"}
 
 
-class ProtocolViolation(ExecutionError):
-    """The container sent something that its runner never sends. It is not to be used again."""
-
-    public_text = "The sandbox broke its protocol and was destroyed."
-
-
-class Limit(IntEnum):
-    """Resource limits a program can be given; the value on the wire is the index in runner.c."""
-
-    CPU_SECONDS = 0
-    FILE_SIZE = 1
-    OPEN_FILES = 2
-    ADDRESS_SPACE = 3
-
-
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """The runner is there. `secret` is what it was given to prove itself."""
+    """The runner is there. `secret` is what it was given to prove itself, `version` that of its frames."""
 
+    version: int
     secret: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Bytes that the program wrote. `stream` is `stdout` or `stderr`."""
+    """Bytes that the program of a slot wrote. `stream` is `stdout` or `stderr`."""
 
+    slot: int
     stream: str
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """The program has ended, and everything it started with it. Exactly one of the two is set."""
+    """The program of a slot has ended, and everything it started with it. One of the other two is set."""
 
+    slot: int
     code: int | None
     signal: int | None
 
@@ -87,7 +72,7 @@ class Entries:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A file request was served."""
+    """What was asked last was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,77 +84,6 @@ class Failure:
 
 
 Answer: TypeAlias = Hello | Output | Exit | Info | Data | Entries | Done | Failure
-
-
-def _frame(kind: bytes, payload: bytes) -> bytes:
-    return _HEADER.pack(len(payload), kind[0]) + payload
-
-
-def _string(text: str, what: str) -> bytes:
-    """UTF-8 (file names that are not come back as surrogates and go out as they came), NUL-terminated."""
-    if "\0" in text:
-        raise ExecutionError(f"A NUL byte in {what}.")
-    try:
-        return text.encode("utf-8", "surrogateescape") + b"\0"
-    except UnicodeEncodeError:
-        raise ExecutionError(f"A lone surrogate in {what}.") from None
-
-
-def _path(path: str) -> bytes:
-    if not path.startswith("/"):
-        raise ExecutionError("A path in a sandbox is absolute.")
-    encoded = _string(path, "a path")
-    if len(encoded) > 4096:
-        raise ExecutionError("A path is longer than 4095 bytes.")
-    return encoded
-
-
-def encode_exec(
-    argv: Sequence[str], *, env: Mapping[str, str], cwd: str, stdin: bytes = b"", limits: Mapping[Limit, int]
-) -> bytes:
-    """A request to run a program.
-
-    Raises:
-        ExecutionError: no program, a NUL byte, `=` in a variable's name, more than 4096 strings.
-    """
-    if not argv or not argv[0]:
-        raise ExecutionError("There is no program to run.")
-    if len(argv) + len(env) > 4096:
-        raise ExecutionError("More than 4096 arguments and variables.")
-    if any(not name or "=" in name for name in env):
-        raise ExecutionError("A variable's name is empty or contains `=`.")
-    head = struct.pack("<HHB", len(argv), len(env), len(limits))
-    bounds = b"".join(struct.pack("<BQ", kind, value) for kind, value in limits.items())
-    strings = b"".join(_string(a, "an argument") for a in argv)
-    variables = b"".join(_string(f"{k}={v}", "a variable") for k, v in env.items())
-    return _frame(b"X", head + bounds + _path(cwd) + strings + variables + stdin)
-
-
-def encode_kill() -> bytes:
-    """Kill the running program and all it started; its `Exit` follows."""
-    return _frame(b"K", b"")
-
-
-def encode_read(path: str, *, offset: int, limit: int) -> bytes:
-    """A request for up to `limit` bytes of a file; answered by Info, Data, Done."""
-    if not 0 <= offset < 1 << 63 or not 0 <= limit < 1 << 63:
-        raise ExecutionError("An offset or a limit is out of range.")
-    return _frame(b"G", struct.pack("<QQ", offset, limit) + _path(path))
-
-
-def encode_write(path: str, data: bytes, *, append: bool) -> bytes:
-    """A request to write a file; answered by Done."""
-    return _frame(b"P", bytes([append]) + _path(path) + data)
-
-
-def encode_list(path: str, *, limit: int) -> bytes:
-    """A request for up to `limit` entries of a directory; answered by Entries, Done."""
-    return _frame(b"L", struct.pack("<I", limit) + _path(path))
-
-
-def encode_stat(path: str) -> bytes:
-    """A request for what a path is, not following a last symlink; answered by Info, Done."""
-    return _frame(b"S", _path(path))
 
 
 class Parser:
@@ -184,7 +98,7 @@ class Parser:
         """Whether a part of a frame has come."""
         return bool(self._buffer)
 
-    def feed(self, data: bytes) -> list[Answer]:
+    def feed(self, data: bytes) -> list[Answer | ConnectionFrame]:
         """Take bytes as they came and give the answers they complete, in order.
 
         Raises:
@@ -200,25 +114,25 @@ class Parser:
             self._buffer.clear()
             raise
 
-    def _frames(self) -> Iterator[Answer]:
+    def _frames(self) -> Iterator[Answer | ConnectionFrame]:
         at = 0
         try:
-            while len(self._buffer) - at >= _HEADER.size:
-                length, kind = _HEADER.unpack_from(self._buffer, at)
+            while len(self._buffer) - at >= HEADER.size:
+                length, kind = HEADER.unpack_from(self._buffer, at)
                 if length > CHUNK:
                     raise ProtocolViolation("A frame is over the limit.")
-                end = at + _HEADER.size + length
+                end = at + HEADER.size + length
                 if len(self._buffer) < end:
                     break
-                payload = bytes(memoryview(self._buffer)[at + _HEADER.size : end])
+                payload = bytes(memoryview(self._buffer)[at + HEADER.size : end])
                 at = end
                 yield _answer(kind, payload)
         finally:
             del self._buffer[:at]
 
 
-def _answer(kind: int, payload: bytes) -> Answer:
-    if chr(kind) in "12DN" and not payload:
+def _answer(kind: int, payload: bytes) -> Answer | ConnectionFrame:
+    if chr(kind) in "DN" and not payload:
         raise ProtocolViolation("A frame without its bytes.")
     parse = _PARSERS.get(chr(kind))
     if parse is None:
@@ -227,9 +141,15 @@ def _answer(kind: int, payload: bytes) -> Answer:
 
 
 def _hello(payload: bytes) -> Hello:
-    if len(payload) > 256:
+    if not 1 <= len(payload) <= 257:
         raise ProtocolViolation("A greeting of the wrong size.")
-    return Hello(payload)
+    return Hello(payload[0], payload[1:])
+
+
+def _output(stream: str, payload: bytes) -> Output:
+    if len(payload) < 2 or payload[0] > SLOTS:
+        raise ProtocolViolation("Output of no slot, or none.")
+    return Output(payload[0], stream, payload[1:])
 
 
 def _done(payload: bytes) -> Done:
@@ -239,9 +159,12 @@ def _done(payload: bytes) -> Done:
 
 
 def _exit(payload: bytes) -> Exit:
-    if len(payload) != 2 or payload[0] > 1 or (payload[0] and not 1 <= payload[1] <= 64):
+    if len(payload) != 3 or payload[0] > SLOTS:
+        raise ProtocolViolation("An exit status of no slot.")
+    slot, by_signal, which = payload
+    if by_signal > 1 or (by_signal and not 1 <= which <= 64):
         raise ProtocolViolation("An exit status that no program can have.")
-    return Exit(None, payload[1]) if payload[0] else Exit(payload[1], None)
+    return Exit(slot, None, which) if by_signal else Exit(slot, which, None)
 
 
 def _failure(payload: bytes) -> Failure:
@@ -279,14 +202,15 @@ def _entries(payload: bytes) -> Iterator[FileEntry]:
         )
 
 
-_PARSERS: dict[str, Callable[[bytes], Answer]] = {
+_PARSERS: dict[str, Callable[[bytes], Answer | ConnectionFrame]] = {
     "R": _hello,
-    "1": lambda payload: Output("stdout", payload),
-    "2": lambda payload: Output("stderr", payload),
+    "1": lambda payload: _output("stdout", payload),
+    "2": lambda payload: _output("stderr", payload),
     "E": _exit,
     "D": Data,
     "N": lambda payload: Entries(tuple(_entries(payload))),
     "I": _info,
     "O": _done,
     "F": _failure,
+    **connection_frames.PARSERS,
 }

@@ -111,10 +111,10 @@ class Runc:
         if pidfd is None:
             if not (self._bundle_of(name)).exists():
                 raise SandboxUnavailable(f"There is no container {name}.")
-            return ContainerState(running=False, pid=0)
+            return ContainerState(id=name, running=False, pid=0)
         running = not select.select([pidfd], [], [], 0)[0]
         pid = int((self._bundle_of(name) / "pid").read_text()) if running else 0
-        return ContainerState(running=running, pid=pid)
+        return ContainerState(id=name, running=running, pid=pid)
 
     async def remove(self, name: str) -> None:
         """See the port.

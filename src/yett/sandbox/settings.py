@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from yett.errors import ConfigurationError
+from yett.sandbox.engine_address import EngineAddress
+from yett.sandbox.wire import SLOTS
 
 KIB = 1 << 10
 MIB = 1 << 20
@@ -34,6 +36,11 @@ _POSITIVE = (
     "request_limit",
     "engine_deadline",
     "start_deadline",
+    "transport_deadline",
+    "progress_deadline",
+    "background",
+    "background_timeout",
+    "background_ended",
     "breaker_pause",
     "kill_grace",
     "file_deadline",
@@ -44,6 +51,12 @@ _POSITIVE = (
     "image_files",
 )
 _NOT_NEGATIVE = ("queue", "spares")
+_WORDS = {
+    "driver": ("docker", "runc"),
+    "lifetime": ("session", "call"),
+    "after_timeout": ("destroy", "keep"),
+    "transport": ("auto", "socket", "attach"),
+}
 _RUNNER_REQUEST = 32 * MIB
 """MAX_REQUEST of runner.c: the runner ends the container on anything larger."""
 
@@ -84,6 +97,12 @@ class SandboxSettings:
             for `breaker_pause`.
         kill_grace: how long the dead may take to be dead before the engine is told to remove the container.
         file_deadline: for one read, write or list.
+        transport: how bytes reach a container: `socket` is mounted, `attach` is the engine's stream; `auto`
+            is what the first container's runner came through, the socket if within `transport_deadline`.
+        background: programs that a session may leave running, 1 to 8; each for `background_timeout` at most.
+            The last `background_ended` that ended are remembered with their output.
+        progress_deadline: how long whoever follows a program's output may take for a piece of it; later ones
+            are then not told.
         start_deadline: from the start of a container until its runner has said hello.
         idle: after this long without a call a session's container is destroyed.
         containers: at most this many at a time; `queue` calls may wait for a busy one, `queue_wait` each.
@@ -97,6 +116,7 @@ class SandboxSettings:
     runc_state: str = "/run/yett-runc"
     image_size: int = 4096 * MIB
     image_files: int = 500_000
+    transport: Literal["auto", "socket", "attach"] = "auto"
     image: str = "yett/tiny:latest"
     runtime: str = "runc"
     workspace: str = ""
@@ -119,6 +139,11 @@ class SandboxSettings:
     request_limit: int = 4 * MIB
     engine_deadline: float = 10.0
     start_deadline: float = 20.0
+    transport_deadline: float = 5.0
+    progress_deadline: float = 2.0
+    background: int = 4
+    background_timeout: float = 1800.0
+    background_ended: int = 8
     breaker_pause: float = 5.0
     kill_grace: float = 0.5
     file_deadline: float = 20.0
@@ -141,11 +166,13 @@ class SandboxSettings:
         for name in _NOT_NEGATIVE:
             if getattr(self, name) < 0:
                 raise ConfigurationError(f"sandbox {name} must not be negative", path=(name,))
-        if self.lifetime not in {"session", "call"}:
-            raise ConfigurationError("sandbox lifetime is `session` or `call`", path=("lifetime",))
+        self._check_words()
         self._check_driver()
-        if self.after_timeout not in {"destroy", "keep"}:
-            raise ConfigurationError("sandbox after_timeout is `destroy` or `keep`", path=("after_timeout",))
+        EngineAddress.parse(self.engine)
+        if self.background > SLOTS:
+            raise ConfigurationError(
+                f"a sandbox holds {SLOTS} background programs at most", path=("background",)
+            )
         if max(self.request_limit, self.file_limit) > _RUNNER_REQUEST - 64 * KIB:
             raise ConfigurationError(
                 "request_limit and file_limit must stay under 32 MiB", path=("request_limit",)
@@ -155,11 +182,18 @@ class SandboxSettings:
         if self.memory < 6 * MIB:
             raise ConfigurationError("the engine takes no memory limit under 6 MiB", path=("memory",))
 
+    def _check_words(self) -> None:
+        for name, words in _WORDS.items():
+            if getattr(self, name) not in words:
+                raise ConfigurationError(
+                    f"sandbox {name} is {' or '.join(f'`{word}`' for word in words)}", path=(name,)
+                )
+
     def _check_driver(self) -> None:
-        if self.driver not in {"docker", "runc"}:
-            raise ConfigurationError("sandbox driver is `docker` or `runc`", path=("driver",))
         for name in ("runc_images", "runc_state"):
             if not getattr(self, name).startswith("/"):
                 raise ConfigurationError(f"sandbox {name} must be an absolute path", path=(name,))
         if self.driver == "runc" and self.runtime != "runc":
             raise ConfigurationError("the runc driver has no other runtime than runc", path=("runtime",))
+        if self.driver == "runc" and self.transport == "attach":
+            raise ConfigurationError("the runc driver has no stream to attach to", path=("transport",))

@@ -31,7 +31,7 @@ async def test_no_symbolic_link_leads_to_a_file_of_the_host(sandboxes_of, host_s
         paths = [f"/workspace/{name}" for name in links]
         paths += [target if target.startswith("/") else f"/workspace/{target}" for target in links.values()]
         for path in paths:
-            with pytest.raises(ExecutionError, match=r"No such file|Permission denied"):
+            with pytest.raises(ExecutionError, match=r"No such file|Permission denied|symbolic links"):
                 await box.read(path, offset=0, limit=100)
         for path in paths:
             with contextlib.suppress(ExecutionError):  # or it lands in the container's own /tmp
@@ -61,7 +61,7 @@ async def test_a_fifo_does_not_block_a_read_or_a_write(sandboxes_of):
         await box.run(sh("mkfifo /workspace/p"))
         with pytest.raises(ExecutionError, match="Invalid argument"):
             await box.read("/workspace/p", offset=0, limit=1)
-        with pytest.raises(ExecutionError, match="No such device"):
+        with pytest.raises(ExecutionError, match="Invalid argument"):
             await box.write("/workspace/p", b"x")
 
 

@@ -32,7 +32,7 @@ async def test_another_process_that_connects_first_is_not_taken_for_the_runner(
     async def raced(name):
         folder = next(run_dir.iterdir())
         mine.connect(str(folder / "s"))
-        mine.sendall(len(spoken[0]).to_bytes(4, "little") + b"R" + spoken[0].encode())
+        mine.sendall((len(spoken[0]) + 1).to_bytes(4, "little") + b"R\2" + spoken[0].encode())
         await start(name)
 
     monkeypatch.setattr(boxes.engine, "start", raced)

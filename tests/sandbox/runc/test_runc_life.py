@@ -113,7 +113,7 @@ async def test_no_descriptor_of_the_gateway_reaches_a_container(sandboxes_of, tm
             seen = await box.run(sh("ls -l /proc/self/fd /proc/self/cwd"))
     finally:
         os.close(left)
-    assert {name for name in files if name.startswith("/")} == {"/dev/null"}
+    assert {name for name in files if name.startswith("/")} <= {"/dev/null", "/proc"}
     assert str(tmp_path).encode() not in seen.stdout
 
 

@@ -11,6 +11,8 @@ import pytest
 pytestmark = pytest.mark.anyio
 
 MODULES = (
+    "test_sandbox_background",
+    "test_sandbox_connections",
     "test_sandbox_container",
     "test_sandbox_pool",
     "test_sandbox_seccomp",
@@ -28,6 +30,8 @@ MODULES = (
     "test_second_connection",
     "test_secrets_in_the_sandbox",
 )
+OURS = {"empty_image", "sandboxes_of"}
+MAKERS = {"sandboxes_of", "both_ways", "forwarding"}
 ABOUT_THE_ENGINE = {
     "test_reaping_removes_what_crashed_gateways_of_this_state_left_and_nothing_else",
     "test_reaping_with_an_engine_that_lost_its_containers_is_quiet",
@@ -36,8 +40,8 @@ ABOUT_THE_ENGINE = {
 
 for module in map(importlib.import_module, MODULES):
     for name, thing in vars(module).items():
-        is_fixture = type(thing).__name__ == "FixtureFunctionDefinition" and thing.name != "empty_image"
-        uses_containers = "sandboxes_of" in getattr(getattr(thing, "__code__", None), "co_varnames", ())
+        is_fixture = type(thing).__name__ == "FixtureFunctionDefinition" and name not in OURS
+        uses_containers = MAKERS & set(getattr(getattr(thing, "__code__", None), "co_varnames", ()))
         if is_fixture or (name.startswith("test_") and uses_containers and name not in ABOUT_THE_ENGINE):
             if name in globals():
                 raise NameError(f"two tests are called {name}")
