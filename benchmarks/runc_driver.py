@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 import anyio
+import anyio.abc
 
 from yett.action import Secret
 from yett.ports import Command
@@ -26,6 +27,7 @@ from yett.sandbox.container import Container
 from yett.sandbox.driver import driver_of
 from yett.sandbox.images import build_tiny, seccomp_profile
 from yett.sandbox.settings import SandboxSettings
+from yett.sandbox.transport_choice import TransportChoice
 
 HELLO = Command(argv=("/bin/echo", "hi"))
 STRICT_SECONDS = 8.0
@@ -40,13 +42,16 @@ class Side:
             runc_images=f"{folder}/images", runc_state=f"{folder}/state",
         )
         self.engine = driver_of(self.settings)
+        self.transports = TransportChoice(self.settings)
         self.times: dict[str, list[float]] = {}
+
+    tasks: anyio.abc.TaskGroup
 
     async def make(self) -> Container:
         token = secrets.token_hex(8)
         return await Container.create(
             self.engine, self.settings, name=f"yett-{token}", folder=self.folder / token,
-            secret=Secret(token), seccomp=seccomp_profile(), labels={"yett.bench": "1"}, transports=self.transports,
+            secret=Secret(token), seccomp=seccomp_profile(), labels={"yett.bench": "1"}, transports=self.transports, tasks=self.tasks,
         )
 
     def took(self, what: str, since: float) -> float:
@@ -112,31 +117,36 @@ def pss(pid: int) -> int:
 
 async def main(rounds: int) -> None:
     with tempfile.TemporaryDirectory(prefix="yb") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        sides = []
-        for driver in ("docker", "runc"):
-            (folder / driver).mkdir(mode=0o755)
-            sides.append(Side(driver, folder / driver))
-        for side in sides:
-            await build_tiny(side.engine, cache=Path(tempfile.gettempdir()) / "yett-test-cache", tag="bench")
+        async with anyio.create_task_group() as Side.tasks:
+            await compare(Path(name), rounds)
+            Side.tasks.cancel_scope.cancel()
+
+
+async def compare(folder: Path, rounds: int) -> None:
+    folder.chmod(0o755)
+    sides = []
+    for driver in ("docker", "runc"):
+        (folder / driver).mkdir(mode=0o755)
+        sides.append(Side(driver, folder / driver))
+    for side in sides:
+        await build_tiny(side.engine, cache=Path(tempfile.gettempdir()) / "yett-test-cache", tag="bench")
+        await side.one()
+        side.times.clear()
+    for n in range(rounds):
+        for side in sides if n % 2 else reversed(sides):
             await side.one()
-            side.times.clear()
-        for n in range(rounds):
-            for side in sides if n % 2 else reversed(sides):
-                await side.one()
-        found = {}
+    found = {}
+    for side in sides:
+        found[side.name] = {
+            what: {"median": statistics.median(times), "p95": statistics.quantiles(times, n=20)[-1]}
+            for what, times in side.times.items()
+        }
+    for _ in range(2):
         for side in sides:
-            found[side.name] = {
-                what: {"median": statistics.median(times), "p95": statistics.quantiles(times, n=20)[-1]}
-                for what, times in side.times.items()
-            }
-        for _ in range(2):
-            for side in sides:
-                found[side.name].setdefault("memory MiB", []).append(await side.memory())
-                found[side.name].setdefault("strict/s", []).append(await side.strict())
-        for side in sides:
-            await side.engine.aclose()
+            found[side.name].setdefault("memory MiB", []).append(await side.memory())
+            found[side.name].setdefault("strict/s", []).append(await side.strict())
+    for side in sides:
+        await side.engine.aclose()
     print(json.dumps({"rounds": rounds, **found}, indent=1))
     for what in ("refill", "call", "end", "cleared"):
         docker, runc = (found[s][what]["median"] for s in ("docker", "runc"))

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import anyio
 import typer
@@ -31,21 +31,26 @@ def cache_folder() -> Path:
 
 @sandbox.command("build")
 def build(
-    *, quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing when it is there.")] = False
+    *,
+    driver: Annotated[
+        Literal["docker", "runc"],
+        typer.Option("--driver", help="For a Docker engine, or unpacked for runc alone (root)."),
+    ] = "docker",
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing when it is there.")] = False,
 ) -> None:
     """Compile the runner and build the image yett/tiny, without any registry."""
-    name, new = anyio.run(_build)
+    name, new = anyio.run(_build, SandboxSettings(driver=driver))
     if new:
         say(f"Built {name}.")
     elif not quiet:
         say(f"{name} is there and current.")
 
 
-async def _build() -> tuple[str, bool]:
-    from yett.sandbox.engine import Engine  # noqa: PLC0415 - see commands.py
+async def _build(settings: SandboxSettings) -> tuple[str, bool]:
+    from yett.sandbox.driver import driver_of  # noqa: PLC0415 - see commands.py
     from yett.sandbox.images import build_tiny  # noqa: PLC0415 - see commands.py
 
-    engine = Engine(SandboxSettings())
+    engine = driver_of(settings)
     try:
         return await build_tiny(engine, cache=cache_folder())
     finally:

@@ -275,5 +275,6 @@ def _device(path: str) -> tuple[int, int]:
 
 def _no_image(image: str) -> SandboxUnavailable:
     return SandboxUnavailable(
-        f"No such image: {image} is not among those unpacked for runc.", advice="yett sandbox build"
+        f"No such image: {image} is not among those unpacked for runc.",
+        advice="yett sandbox build --driver runc",
     )

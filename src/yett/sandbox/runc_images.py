@@ -25,7 +25,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import BinaryIO, cast
 from urllib.parse import quote
 
 from yett.errors import SandboxUnavailable
@@ -69,12 +69,12 @@ class ImageRoots:
             path=self._roots / digest, digest=digest, labels=cast("dict[str, str]", known["labels"])
         )
 
-    def add(self, image: str, archive: bytes, changes: Sequence[str]) -> ImageRoot:
+    def add(self, image: str, archive: bytes | Path, changes: Sequence[str]) -> ImageRoot:
         """Unpack an archive unless that was done, and give it a name.
 
         Args:
             image: repository and tag.
-            archive: a tar archive of a whole file system.
+            archive: a tar archive of a whole file system, or where one is.
             changes: Dockerfile instructions. Of them only LABEL means something: the body of each
                 container says the rest.
 
@@ -82,7 +82,7 @@ class ImageRoots:
             SandboxUnavailable: no archive, one that is not safe, or a folder that others could write to.
         """
         self._prepare()
-        digest = hashlib.sha256(archive).hexdigest()
+        digest = _digest(archive)
         root = self._roots / digest
         with self.locked(fcntl.LOCK_EX):
             if not root.exists():
@@ -135,11 +135,11 @@ class ImageRoots:
             folder.mkdir(mode=0o755, exist_ok=True)
         self.check()
 
-    def _unpack(self, archive: bytes, root: Path) -> None:
+    def _unpack(self, archive: bytes | Path, root: Path) -> None:
         unfinished = Path(tempfile.mkdtemp(prefix=".part-", dir=self._roots))
         try:
             try:
-                with tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as tar:
+                with _opened(archive) as file, tarfile.open(fileobj=file, mode="r:") as tar:
                     unpack(tar, unfinished, size=self._size, files=self._files)
             except tarfile.TarError as fault:
                 raise SandboxUnavailable(f"The image's archive is no tar archive: {fault}") from fault
@@ -149,6 +149,18 @@ class ImageRoots:
 
     def _name(self, image: str) -> Path:
         return self._names / f"{quote(image, safe='')}.json"
+
+
+def _opened(archive: bytes | Path) -> BinaryIO:
+    return archive.open("rb") if isinstance(archive, Path) else io.BytesIO(archive)
+
+
+def _digest(archive: bytes | Path) -> str:
+    whole = hashlib.sha256()
+    with _opened(archive) as file:
+        while chunk := file.read(1 << 20):
+            whole.update(chunk)
+    return whole.hexdigest()
 
 
 def _labels(changes: Sequence[str]) -> dict[str, str]:
