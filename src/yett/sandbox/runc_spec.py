@@ -282,6 +282,7 @@ def _tmpfs(where: str, words: str) -> JsonObject:
 
 
 def _bind(mount: JsonObject) -> JsonObject:
+    mount = _bound_volume(mount) if mount["Type"] == "volume" else mount
     for key in mount.keys() - {"Type", "Source", "Target", "ReadOnly", "BindOptions"}:
         raise _unknown("Mounts", key)
     if mount["Type"] != "bind" or (mount.get("BindOptions") or {}) not in ({}, {"NonRecursive": True}):
@@ -292,6 +293,23 @@ def _bind(mount: JsonObject) -> JsonObject:
         options.append("noexec")
     options.append("ro" if mount.get("ReadOnly") else "rw")
     return {"destination": mount["Target"], "type": "bind", "source": mount["Source"], "options": options}
+
+
+def _bound_volume(mount: JsonObject) -> JsonObject:
+    """A volume that an engine's local driver would make of a folder with `mount -o bind`."""
+    options = cast("JsonObject", mount.get("VolumeOptions") or {})
+    driver = cast("JsonObject", options.get("DriverConfig") or {})
+    local = cast("JsonObject", driver.get("Options") or {})
+    words = set(str(local.get("o", "")).split(","))
+    if (
+        mount.keys() - {"Type", "Target", "VolumeOptions", "ReadOnly"}
+        or driver.get("Name") != "local"
+        or local.get("type") != "none"
+        or not {"bind"} <= words <= {"bind", "ro", "rw", "nosuid", "nodev"}
+    ):
+        raise _unknown("Mounts", mount)
+    read_only = bool(mount.get("ReadOnly")) or "ro" in words
+    return {"Type": "bind", "Source": local["device"], "Target": mount["Target"], "ReadOnly": read_only}
 
 
 def _mapping(inside: int, root: int, user: int) -> list[JsonValue]:

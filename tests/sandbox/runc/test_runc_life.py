@@ -14,6 +14,7 @@ import pytest
 from sandbox_world import marker, on_host, sh, until
 
 from yett.errors import SandboxUnavailable
+from yett.sandbox.runc_program import RuncProgram
 from yett.sandbox.runc_spec import FIRST_HOST_ID, NAMESPACES
 
 pytestmark = pytest.mark.anyio
@@ -213,3 +214,34 @@ async def test_a_name_that_could_be_a_path_is_refused(driver_with, name):
     for call in (driver.start, driver.state, driver.remove):
         with pytest.raises(SandboxUnavailable, match="name of a container"):
             await call(name)
+
+
+@pytest.fixture(params=["before", "after"])
+def hanging(request, folders, tmp_path):
+    """A runc that hangs before or after it has done its work, and the seconds that it sleeps."""
+    seconds = marker()
+    work = {"before": "", "after": '/usr/sbin/runc "$@";'}[request.param]
+    (tmp_path / "runc").write_text(f"#!/bin/sh\n{work} exec sleep {seconds}\n")
+    (tmp_path / "runc").chmod(0o755)
+    state = Path(folders["runc_state"]) / "states"
+    return RuncProgram(state=state, deadline=1.5, path=f"{tmp_path}:/usr/bin:/bin"), seconds
+
+
+async def test_a_runc_that_hangs_fails_its_call_in_time_and_leaves_no_trace(
+    sandboxes_of, instance, containers_of, hanging
+):
+    """Also where the container runs already, and only runc does not come back."""
+    program, seconds = hanging
+    async with sandboxes_of() as boxes:
+        async with boxes.lease("a"):
+            whole = boxes.engine._program
+            boxes.engine._program = program
+            with pytest.raises(SandboxUnavailable, match="was killed"):
+                async with boxes.lease("b"):
+                    pass
+            await until(lambda: on_host(seconds) == [])
+            assert len(containers_of(instance)) == 1
+            boxes.engine._program = whole
+        async with boxes.lease("b") as box:
+            assert (await box.run(sh("echo hi"))).stdout == b"hi\n"
+    assert containers_of(instance) == []

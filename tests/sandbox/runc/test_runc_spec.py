@@ -152,3 +152,40 @@ def test_the_profile_of_a_security_module_is_passed_on():
     made = body()
     made["HostConfig"]["SecurityOpt"].append("apparmor=docker-default")
     assert spec(made)["process"]["apparmorProfile"] == "docker-default"
+
+
+def volume(**changes):
+    local = {"type": "none", "o": "bind,nosuid,nodev", "device": "/proc/1/fd/9", **changes}
+    options = {"NoCopy": True, "DriverConfig": {"Name": "local", "Options": local}}
+    return {"Type": "volume", "Target": "/workspace", "VolumeOptions": options}
+
+
+def with_mount(mount):
+    made = body()
+    made["HostConfig"]["Mounts"].append(mount)
+    return made
+
+
+def test_a_writable_workspace_is_nosuid_and_nodev_and_its_user_is_the_hosts():
+    made = spec({**with_mount(volume()), "User": "1000:1001"})
+    mount = made["mounts"][-1]
+    assert (mount["source"], mount["destination"]) == ("/proc/1/fd/9", "/workspace")
+    assert {"bind", "rw", "nosuid", "nodev"} <= set(mount["options"])
+    assert made["linux"]["uidMappings"][1] == {"containerID": 1000, "hostID": 1000, "size": 1}
+    assert made["linux"]["gidMappings"][1] == {"containerID": 1001, "hostID": 1001, "size": 1}
+
+
+@pytest.mark.parametrize(
+    "mount",
+    [
+        volume(type="nfs"),
+        volume(o="bind,suid"),
+        volume(o="rbind"),
+        {"Type": "volume", "Source": "named", "Target": "/x"},
+        {"Type": "tmpfs", "Target": "/x"},
+        {"Type": "bind", "Source": "/", "Target": "/x", "BindOptions": {"Propagation": "shared"}},
+    ],
+)
+def test_no_other_kind_of_mount_is_made(mount):
+    with pytest.raises(SandboxUnavailable, match="Mounts"):
+        spec(with_mount(mount))
