@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A gateway that runs one long command, there to be killed: IMAGE INSTANCE RUN_DIR SECONDS [SETTINGS_JSON]."""
+"""A gateway that runs one long command, to be killed: IMAGE INSTANCE RUN_DIR SECONDS [SETTINGS_JSON]."""
 
 import json
 import sys

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import json
 import os
 import re
@@ -54,7 +53,10 @@ class Runc:
         self._bundles = state / "bundles"
         self._states = state / "states"
         self._images = ImageRoots(
-            Path(settings.runc_images), size=settings.image_size, files=settings.image_files
+            Path(settings.runc_images),
+            size=settings.image_size,
+            files=settings.image_files,
+            deadline=settings.engine_deadline,
         )
         self._program = RuncProgram(state=self._states, deadline=settings.engine_deadline)
         self._facts: EngineFacts | None = None
@@ -83,9 +85,7 @@ class Runc:
 
         def work() -> None:
             self._images.add(f"{repository}:{tag}", tar, changes)
-            with self._images.locked(fcntl.LOCK_SH):
-                used = {str(known["digest"]) for known in self._known().values()}
-            self._images.prune(used)
+            self._images.prune(lambda: {str(known["digest"]) for known in self._known().values()})
 
         await self._work(work)
 
@@ -188,7 +188,7 @@ class Runc:
         if self._images.find(image) is None:
             raise _no_image(image)
         self._images.check()
-        with self._images.locked(fcntl.LOCK_SH):
+        with self._images.unchanged():
             found = self._images.find(image)
             if found is None:
                 raise _no_image(image)
@@ -218,7 +218,9 @@ class Runc:
         return pidfd
 
     def _ended(self, name: str) -> None:
-        pidfd = self._inits.pop(name)
+        pidfd = self._inits.pop(name, None)
+        if pidfd is None:
+            return  # `remove` was first
         loop = asyncio.get_running_loop()
         loop.remove_reader(pidfd)
         clearing = loop.run_in_executor(None, self._clear, name, pidfd)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Unpacked images for the runc driver: one read-only folder for each content, shared by all its containers.
 
-    FOLDER/lock                    held shared while a container is got ready, exclusively while images change
+    FOLDER/lock                    shared while a container is got ready, exclusive while a name changes
+    FOLDER/building                held by whoever unpacks or removes
     FOLDER/names/NAME.json         the digest of an image's archive and its labels
     FOLDER/roots/DIGEST/           the file system
 
@@ -21,7 +22,8 @@ import shutil
 import stat
 import tarfile
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +32,9 @@ from urllib.parse import quote
 
 from yett.errors import SandboxUnavailable
 from yett.sandbox.runc_unpack import unpack
+
+_BUILD_DEADLINE = 600.0
+_PAUSE = 0.005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +53,12 @@ class ImageRoots:
         folder: made when the first image is.
         size: bytes of an image, at most.
         files: entries of an image, at most.
+        deadline: seconds to wait for another gateway that holds the lock.
     """
 
-    def __init__(self, folder: Path, *, size: int, files: int) -> None:
+    def __init__(self, folder: Path, *, size: int, files: int, deadline: float) -> None:
         """Nothing is touched yet."""
+        self._deadline = deadline
         self._folder = folder
         self._names = folder / "names"
         self._roots = folder / "roots"
@@ -84,28 +91,37 @@ class ImageRoots:
         self._prepare()
         digest = _digest(archive)
         root = self._roots / digest
-        with self.locked(fcntl.LOCK_EX):
+        with self._held("building", fcntl.LOCK_EX, _BUILD_DEADLINE):
             if not root.exists():
                 self._unpack(archive, root)
             known = {"digest": digest, "labels": _labels(changes)}
             unfinished = self._name(image).with_suffix(".part")
             unfinished.write_text(json.dumps(known))
-            unfinished.replace(self._name(image))
+            with self._held("lock", fcntl.LOCK_EX, self._deadline):
+                unfinished.replace(self._name(image))
         return ImageRoot(path=root, digest=digest, labels=_labels(changes))
 
-    def prune(self, used: Collection[str]) -> None:
-        """Remove every file system that has no name and whose digest is not among `used`."""
-        with self.locked(fcntl.LOCK_EX):
+    def prune(self, used: Callable[[], Collection[str]]) -> None:
+        """Remove every file system that has no name and whose digest no container uses.
+
+        `used` is asked when no other image can lose its name any more.
+        """
+        with self._held("building", fcntl.LOCK_EX, _BUILD_DEADLINE):
+            with self._held("lock", fcntl.LOCK_EX, self._deadline):
+                kept = set(used())
             named = {str(json.loads(name.read_text())["digest"]) for name in self._names.glob("*.json")}
             for root in self._roots.iterdir():
-                if root.name not in named | set(used):
+                if root.name not in named | kept:
                     shutil.rmtree(root, ignore_errors=True)
 
     @contextmanager
-    def locked(self, how: int) -> Iterator[None]:
-        """Hold the lock, `fcntl.LOCK_SH` or `LOCK_EX`."""
-        with (self._folder / "lock").open("a") as lock:
-            fcntl.flock(lock, how)
+    def unchanged(self) -> Iterator[None]:
+        """While this is held, no name changes and what it stands for is not removed.
+
+        Raises:
+            SandboxUnavailable: somebody is changing one for too long.
+        """
+        with self._held("lock", fcntl.LOCK_SH, self._deadline):
             yield
 
     def check(self) -> None:
@@ -128,6 +144,27 @@ class ImageRoots:
                     f"Others could change the images: {folder} is writable for them.",
                     advice=f"chown root {folder} && chmod go-w {folder}",
                 )
+
+    @contextmanager
+    def _held(self, name: str, how: int, seconds: float) -> Iterator[None]:
+        # Closed to others: to hold a lock one need only be able to read the file.
+        lock = os.open(self._folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            until = time.monotonic() + seconds
+            while True:
+                try:
+                    fcntl.flock(lock, how | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > until:
+                        raise SandboxUnavailable(
+                            f"Another process holds {self._folder / name}.",
+                            advice=f"fuser {self._folder / name}",
+                        ) from None
+                    time.sleep(_PAUSE)
+            yield
+        finally:
+            os.close(lock)
 
     def _prepare(self) -> None:
         self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
