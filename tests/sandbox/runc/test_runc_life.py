@@ -245,3 +245,18 @@ async def test_a_runc_that_hangs_fails_its_call_in_time_and_leaves_no_trace(
         async with boxes.lease("b") as box:
             assert (await box.run(sh("echo hi"))).stdout == b"hi\n"
     assert containers_of(instance) == []
+
+
+async def test_a_call_cancelled_at_any_moment_leaves_no_container(
+    sandboxes_of, instance, containers_of, folders
+):
+    """One that was made already is dead when the call returns, and its folders go a moment later."""
+    async with sandboxes_of() as boxes:
+        for wait in (0.0, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16):
+            with anyio.move_on_after(wait):
+                async with boxes.lease("s"):
+                    await anyio.sleep_forever()
+            assert boxes._alive == 0
+        await until(lambda: containers_of(instance) == [], 5.0)
+    for folder in ("bundles", "states"):
+        assert contents(Path(folders["runc_state"]) / folder) == []

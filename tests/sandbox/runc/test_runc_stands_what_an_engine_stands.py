@@ -36,6 +36,7 @@ ABOUT_THE_ENGINE = {
     "test_reaping_removes_what_crashed_gateways_of_this_state_left_and_nothing_else",
     "test_reaping_with_an_engine_that_lost_its_containers_is_quiet",
     "test_nothing_survives_a_gateway_that_is_killed_in_mid_call",
+    "test_a_call_cancelled_while_its_container_is_made_leaves_none",
 }
 
 for module in map(importlib.import_module, MODULES):
