@@ -5,7 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PYTEST := $(PY) -m pytest
 
-.PHONY: help setup engine demo test lint coverage bench inspector e2e-openclaw lock clean
+.PHONY: help setup engine demo test fuzz arm64 lint coverage bench inspector e2e-openclaw lock clean engines docs runsc
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/' | expand -t 16
@@ -21,7 +21,27 @@ demo: engine ## the main job on real input, as a story in the terminal
 	@$(VENV)/bin/yett demo
 
 test: engine ## every test but the long suites; needs the engine (it is set up)
-	@$(PYTEST)
+	@$(PYTEST) -n auto --dist loadfile
+
+runsc: engine ## the sandbox under gVisor (installs runsc and tells the engine of it)
+	@sh scripts/runsc.sh
+	@$(PYTEST) tests/sandbox/runtimes
+
+FUZZ_SECONDS ?= 60
+fuzz: setup ## the runner's conversation under libFuzzer, ASan and UBSan, for FUZZ_SECONDS (clang libclang-rt-14-dev)
+	@$(MAKE) -s -C sandbox_images/runner/fuzz run SECONDS=$(FUZZ_SECONDS)
+
+# qemu-user has no child subreapers, so what needs supervisors is left to a real machine.
+arm64: setup ## the runner for arm64, under qemu (gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static)
+	@mkdir -p .build && $(MAKE) -s -B -C sandbox_images/runner CC=aarch64-linux-gnu-gcc OUT=$(CURDIR)/.build/yett-runner-arm64
+	@YETT_TEST_RUNNER=$(CURDIR)/.build/yett-runner-arm64 YETT_TEST_EMULATOR=/usr/bin/qemu-aarch64-static \
+		$(PYTEST) -q -m "not supervised" tests/sandbox/test_runner_*.py
+
+engines: setup ## the sandbox on engines of its own, user-mapped and rootless; needs root (half a minute)
+	@$(PYTEST) tests/engines
+
+docs: engine ## the tables in docs/ that a probe writes
+	@$(PY) scripts/sandbox_table.py
 
 lint: setup ## ruff, mypy strict, import contracts
 	@$(VENV)/bin/ruff format --check src tests benchmarks examples

@@ -90,6 +90,9 @@ def test_the_page_gives_the_default(key, field):
     [
         ("listen.max_depth", 4, 512),
         ("tools.shell.pids", 8, 4096),
+        ("tools.shell.warm", 0, 256),
+        ("tools.shell.containers", 1, 4096),
+        ("tools.shell.per_agent", 1, 4096),
         ("tools.http.max_redirects", 0, 20),
         ("tools.sql.max_rows", 1, 100_000),
         ("approvals.max_pending", 1, 1000),

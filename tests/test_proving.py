@@ -22,7 +22,7 @@ class Boxes:
         self.fault = None
 
     @asynccontextmanager
-    async def lease(self, session):
+    async def lease(self, session, principal=None):
         if self.fault:
             raise self.fault
         self.leased.append(session)

@@ -9,8 +9,9 @@ import anyio
 import pytest
 
 from yett.action import AuditRecord, ElicitationAnswer, Question
-from yett.errors import AuditUnavailable
-from yett.testing import FrozenClock, MemoryAudit, ScriptedDialogue, SeededEntropy
+from yett.errors import AuditUnavailable, ExecutionError
+from yett.ports import Command
+from yett.testing import FrozenClock, MemoryAudit, MemorySandboxes, ScriptedDialogue, SeededEntropy
 
 QUESTION = Question(approval="apr-1", nonce="n-1", message="?")
 
@@ -58,3 +59,39 @@ def test_a_scripted_client_answers_in_turn_and_then_not_at_all():
     answers = [anyio.run(dialogue.ask, QUESTION) for _ in range(4)]
     assert answers == [ElicitationAnswer(nonce="n-1", approve=True), None, forged, None]
     assert dialogue.questions == [QUESTION] * 4
+
+
+@pytest.mark.anyio
+async def test_memory_sandboxes_keep_what_a_tool_sees_of_a_real_one():
+    async def loud(running):
+        await running.out(b"x" * 10)
+        if running.command.env.get("HANG"):
+            await anyio.sleep_forever()
+        return 7
+
+    heard = []
+
+    async def on_output(stream, data):
+        heard.append((stream, data))
+
+    async with MemorySandboxes({"loud": loud}) as boxes, boxes.lease("s") as box:
+        cut = await box.run(Command(argv=("loud",), output_limit=4), on_output)
+        assert (cut.exit_code, cut.stdout, cut.stdout_truncated) == (7, b"xxxx", True)
+        assert heard == [("stdout", b"x" * 10)]
+        late = await box.run(Command(argv=("loud",), env={"HANG": "1"}, timeout=0.01))
+        assert (late.timed_out, late.exit_code, late.signal) == (True, None, 9)
+        assert (await box.run(Command(argv=("/bin/sh", "-c", "none")))).exit_code == 127
+        started = await box.start(Command(argv=("loud",), env={"HANG": "1"}))
+        assert (started.running, started.number) == (True, 1)
+        assert (await box.kill(1)).result.signal == 9
+        await box.write("/workspace/d/f", b"one")
+        await box.write("/workspace/d/f", b"two", append=True)
+        assert await box.read("/workspace/d/f", offset=1, limit=3) == (b"net", 6)
+        assert [entry.name for entry in await box.list("/workspace")] == ["d"]
+        box.files.put("/workspace/l", b"/workspace/d", kind="symlink")
+        assert (await box.stat("/workspace/l")).kind == "symlink"
+        for refused in (box.stat("/workspace/l/f"), box.write("/etc/x", b""), box.write("/workspace/l", b"")):
+            with pytest.raises(ExecutionError):
+                await refused
+        await boxes.end("s")
+        assert "/workspace/d/f" not in boxes.of("s").files.nodes

@@ -193,6 +193,8 @@ void forward_frame(uint8_t type, struct cursor *payload) {
 // --- dead programs -------------------------------------------------------------------------------
 
 void forward_reset_all(void) {
+	// Those that were not taken yet must not come up after the end was told.
+	for (int fd; listener >= 0 && (fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) >= 0;) close(fd);
 	for (struct connection *c = connections; c < connections + MAX_CONNECTIONS; c++)
 		if (c->used && !c->sent_reset) reset(c);
 }

@@ -91,7 +91,7 @@ void say(uint8_t type, const void *prefix, size_t prefix_size, const void *bytes
 		}
 		for (size_t left = n > 0 ? (size_t)n : 0; i < 2;) {
 			size_t some = left < parts[i].iov_len ? left : parts[i].iov_len;
-			parts[i].iov_base = (uint8_t *)parts[i].iov_base + some;
+			if (some) parts[i].iov_base = (uint8_t *)parts[i].iov_base + some;
 			parts[i].iov_len -= some;
 			left -= some;
 			if (parts[i].iov_len) break;

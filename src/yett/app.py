@@ -46,15 +46,18 @@ from yett.joining import (
 from yett.pipeline import Pipeline, PipelineSettings, Rooms
 from yett.policy.compiled import CompiledPolicy
 from yett.policy.conjunction import Conjunction
-from yett.ports import Clock, Decide, Entropy, Outbound, Redact, Sandbox, ToolSource
+from yett.ports import Clock, Decide, Entropy, Outbound, Redact, Sandbox, Sandboxes, ToolSource
 from yett.privacy.vault import ClosedVault
 from yett.proving import ProvenSandboxes
 from yett.sandbox.pool import DockerSandboxes
+from yett.sandbox.quota import WorkspaceQuota
 from yett.sandbox.verify import verify_hardening
+from yett.sandbox.watched import WatchedSandboxes
 from yett.server.mcp_server import McpServer
-from yett.state_folder import instance_of, key_in, locked, prepare, run_dir_of
+from yett.state_folder import check_apart, instance_of, key_in, locked, prepare, run_dir_of
 from yett.store.sqlite import SqliteStore
 from yett.swap import SwapDecide, SwapOutbound, SwapRedact
+from yett.tools.outputs import KeptOutputs
 from yett.tools.toolbox import BuiltinTools, Toolbox
 from yett.upstreams.upstreams import Upstreams
 from yett.world import SystemClock, SystemEntropy
@@ -83,6 +86,7 @@ class App:
     redact: SwapRedact
     outbound: SwapOutbound
     sandboxes: ProvenSandboxes | None
+    outputs: KeptOutputs
     upstreams: Upstreams | None
     tools_moved: Bell
     lists_moved: Bell
@@ -158,6 +162,7 @@ async def open_app(configuration: Configuration, *, serving: bool = True) -> Asy
             outbound=outbound,
             gate=lambda: late[0],
             approve=below.approvals,
+            outputs=below.outputs,
         )
         sources: tuple[ToolSource, ...] = (BuiltinTools(tools),)
         if upstreams is not None:
@@ -204,6 +209,7 @@ async def open_app(configuration: Configuration, *, serving: bool = True) -> Asy
             redact=redact,
             outbound=outbound,
             sandboxes=below.sandboxes,
+            outputs=below.outputs,
             upstreams=upstreams,
             tools_moved=tools_moved,
             lists_moved=Bell(),
@@ -226,6 +232,7 @@ class _Foundation:
     identity: Identity
     approvals: Approvals
     sandboxes: ProvenSandboxes | None
+    outputs: KeptOutputs
 
 
 async def _foundation(configuration: Configuration, stack: AsyncExitStack, *, serving: bool) -> _Foundation:
@@ -243,7 +250,10 @@ async def _foundation(configuration: Configuration, stack: AsyncExitStack, *, se
     stack.push_async_callback(store.close)
     sandboxes = await _sandboxes(settings, state, clock, entropy, stack) if serving else None
 
+    outputs = KeptOutputs()
+
     async def session_ended(session: str) -> None:
+        outputs.end(session)
         if sandboxes is not None:
             await sandboxes.end(session)
 
@@ -286,6 +296,7 @@ async def _foundation(configuration: Configuration, stack: AsyncExitStack, *, se
         ),
         approvals=approvals,
         sandboxes=sandboxes,
+        outputs=outputs,
     )
 
 
@@ -296,17 +307,27 @@ async def _sandboxes(
     if settings.tools.shell is None:
         return None
     limits = sandbox_settings(settings.tools.shell)
+    if limits.workspace is not None:
+        check_apart(Path(limits.workspace.path), run_dir_of(state), limits.engine)
     sandboxes = DockerSandboxes(
         limits, instance=instance_of(state), run_dir=run_dir_of(state), entropy=entropy
     )
     await sandboxes.reap()
     await stack.enter_async_context(sandboxes)
+    containers: Sandboxes = sandboxes
+    if limits.workspace is not None and limits.workspace.writable:
+        watched = WatchedSandboxes(sandboxes, WorkspaceQuota(limits.workspace))
+        containers = await stack.enter_async_context(watched)
 
     async def look(box: Sandbox) -> tuple[str, ...]:
-        controls = await verify_hardening(box, limits)
-        return tuple(f"{c.control} is {c.seen}, not {c.expected}" for c in controls if not c.ok)
+        controls = await verify_hardening(box, limits, await sandboxes.engine.facts())
+        return tuple(
+            f"{c.control} is {c.seen}, not {c.expected}" + (f" ({c.note})" if c.note else "")
+            for c in controls
+            if not c.ok
+        )
 
-    return ProvenSandboxes(sandboxes, look, clock, limits.start_deadline)
+    return ProvenSandboxes(containers, look, clock, limits.start_deadline)
 
 
 class Bell:

@@ -11,14 +11,25 @@ from contextlib import AbstractAsyncContextManager
 
 from yett.action import Principal, ToolDefinition
 from yett.config.load import Configuration
+from yett.config.settings import Shell
 from yett.errors import SandboxUnavailable
-from yett.joining import sql_tool
+from yett.joining import shell_limits, sql_tool
 from yett.ports import Approve, Gate, HttpRequest, HttpResponse, Outbound, Sandbox, Sandboxes, Tool
 from yett.tools.approval_status import DEFINITION as APPROVAL_STATUS
 from yett.tools.approval_status import ApprovalStatus
-from yett.tools.files import FileList, FileRead, FileWrite
+from yett.tools.file_edit import FileEdit
+from yett.tools.file_list import FileList
+from yett.tools.file_read import FileRead
+from yett.tools.file_search import FileSearch
+from yett.tools.file_write import FileWrite
 from yett.tools.http_request import HttpRequestSettings, HttpRequestTool
-from yett.tools.shell import ShellRun
+from yett.tools.outputs import KeptOutputs
+from yett.tools.shell_output import ShellOutput
+from yett.tools.shell_programs import ShellKill, ShellWait
+from yett.tools.shell_run import ShellRun
+
+SEARCH_TIMEOUT = 30.0
+"""Seconds of a search, at most."""
 
 
 def builtin_tools(
@@ -28,13 +39,16 @@ def builtin_tools(
     outbound: Outbound,
     gate: Callable[[], Gate],
     approve: Approve | None = None,
+    outputs: KeptOutputs | None = None,
 ) -> tuple[Tool, ...]:
-    """The tools of `tools:`; `approval_status` too when there is someone to approve."""
+    """The tools of `tools:`; `approval_status` too when there is someone to approve.
+
+    `outputs` is where long output is kept; its owner ends it with each session.
+    """
     wanted = configuration.settings.tools
     tools: list[Tool] = []
     if wanted.shell is not None:
-        tools.append(ShellRun(sandboxes, timeout=wanted.shell.timeout, output_limit=wanted.shell.output))
-        tools += [FileRead(sandboxes), FileWrite(sandboxes), FileList(sandboxes)]
+        tools += _sandbox_tools(sandboxes, outputs or KeptOutputs(), wanted.shell)
     if wanted.http is not None:
         limits = HttpRequestSettings(
             timeout=wanted.http.timeout,
@@ -50,6 +64,17 @@ def builtin_tools(
     if approve is not None:
         tools.append(ApprovalStatus(approve, gate))
     return tuple(tools)
+
+
+def _sandbox_tools(sandboxes: Sandboxes, outputs: KeptOutputs, shell: Shell) -> list[Tool]:
+    """What works in containers. Where each call has its own, nothing can outlive one."""
+    limits = shell_limits(shell)
+    tools: list[Tool] = [ShellRun(sandboxes, outputs, limits), ShellOutput(outputs, limits)]
+    if limits.background_timeout is not None:
+        tools += [ShellWait(sandboxes, outputs, limits), ShellKill(sandboxes, outputs, limits)]
+    tools += [FileRead(sandboxes), FileWrite(sandboxes), FileEdit(sandboxes), FileList(sandboxes)]
+    tools.append(FileSearch(sandboxes, timeout=min(shell.timeout, SEARCH_TIMEOUT)))
+    return tools
 
 
 def listed_tools(configuration: Configuration) -> tuple[ToolDefinition, ...]:

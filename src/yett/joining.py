@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import stat
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from yett.action import JsonObject, Secret, ToolDefinition
 from yett.audit.settings import AuditSettings
 from yett.config.load import Configuration
 from yett.config.secrets import SecretStore
-from yett.config.settings import Settings, Shell
+from yett.config.settings import Settings, Shell, Workspace
 from yett.egress.settings import EgressCredential, EgressRule, EgressSettings
 from yett.errors import ConfigurationError
 from yett.identity.settings import AgentSettings, IdentitySettings, PersonSettings
@@ -31,8 +32,9 @@ from yett.privacy.settings import (
     PrivacySettings,
     parse_actions,
 )
-from yett.sandbox.settings import SandboxSettings
+from yett.sandbox.settings import PROTECTED, HostWorkspace, SandboxSettings
 from yett.server.settings import HttpSettings, StdioSettings
+from yett.tools.settings import ShellLimits
 from yett.tools.sql_query import DatabaseSettings, SqlLimits, SqlQuery
 from yett.upstreams.settings import UpstreamSpec
 
@@ -113,13 +115,49 @@ def sandbox_settings(shell: Shell) -> SandboxSettings:
         transport=shell.transport,
         runtime=shell.runtime,
         lifetime=shell.lifetime,
+        warm=shell.warm,
+        containers=shell.containers,
+        per_agent=shell.per_agent,
         timeout=shell.timeout,
         memory=shell.memory,
         cpus=shell.cpus,
         pids=shell.pids,
         work_size=shell.work,
         output_limit=shell.output,
-        workspace=str(shell.workspace.expanduser().resolve()) if shell.workspace else "",
+        workspace=_host_workspace(shell.workspace) if shell.workspace else None,
+    )
+
+
+def _host_workspace(written: Workspace) -> HostWorkspace:
+    """A folder of the host, as it is now.
+
+    Raises:
+        ConfigurationError: there is no such folder, or it belongs to root and programs would write to it.
+    """
+    folder = written.path.expanduser().resolve()
+    try:
+        found = folder.stat()
+    except OSError as error:
+        raise ConfigurationError(
+            f"the workspace {folder} can't be used: {error.strerror}", path=("tools", "shell", "workspace")
+        ) from error
+    if not stat.S_ISDIR(found.st_mode):
+        raise ConfigurationError(f"the workspace {folder} is no folder", path=("tools", "shell", "workspace"))
+    return HostWorkspace(
+        path=str(folder),
+        writable=written.mode == "read-write",
+        uid=found.st_uid,
+        gid=found.st_gid,
+        quota=written.quota,
+        protect=PROTECTED if written.protect is None else written.protect,
+    )
+
+
+def shell_limits(shell: Shell) -> ShellLimits:
+    """The shell tools. Where each call has its own container nothing runs in the background."""
+    background = ShellLimits().background_timeout if shell.lifetime == "session" else None
+    return ShellLimits(
+        timeout=shell.timeout, background_timeout=background, output=shell.output, shown=shell.shown
     )
 
 

@@ -40,9 +40,11 @@ from yett.action import (
     Outcome,
     Principal,
     Question,
+    RedactedResult,
     Reply,
     Request,
     Status,
+    Tell,
     ToolResult,
     canonical_json,
 )
@@ -55,6 +57,7 @@ from yett.errors import (
     UnknownTool,
     YettError,
 )
+from yett.pipeline_settings import PipelineSettings
 from yett.ports import (
     Approve,
     Audit,
@@ -69,6 +72,7 @@ from yett.ports import (
     Sessions,
     Vault,
 )
+from yett.progress import Screener, told
 
 log = structlog.get_logger("yett.pipeline")
 
@@ -93,28 +97,6 @@ class Rooms:
     audit: Audit
     clock: Clock
     entropy: Entropy
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PipelineSettings:
-    """Limits of the pipeline itself; waits are seconds.
-
-    `hold` is how long a call waits for a person before it is answered as pending; `grace` is what an
-    executor gets on top of the tool's own timeout; `cleanup` bounds the work after a cancelled call.
-    Text of more than `thread_over` bytes is inspected off the event loop, in one of `threads` threads and one
-    for each agent at a time: what Python computes in threads slows the loop down. An agent has at most
-    `calls_per_agent` calls in flight. Failed attempts beyond identity's limit are recorded once in
-    `flood_window` for each of `flood_sources` sources.
-    """
-
-    hold: float = 4.0
-    grace: float = 15.0
-    cleanup: float = 10.0
-    thread_over: int = 64 << 10
-    threads: int = 2
-    calls_per_agent: int = 64
-    flood_window: float = 60.0
-    flood_sources: int = 4096
 
 
 class Pipeline:
@@ -164,7 +146,7 @@ class Pipeline:
             await self._rooms.audit.commit(decided)
             return Reply(result=denial.denied(decision, action.id), action=action.id)
         if decision.effect is Effect.ALLOW:
-            return await self._run(action, decision, None, decided)
+            return await self._run(action, decision, None, request.tell, decided)
         await self._rooms.audit.commit(decided)
         return await self._approve(action, decision, request, dialogue)
 
@@ -279,10 +261,15 @@ class Pipeline:
         )
         if not spent:
             return await self._deny(action, denial.already_spent(record))
-        return await self._run(action, decision, record.id)
+        return await self._run(action, decision, record.id, request.tell)
 
     async def _run(
-        self, action: Action, decision: Decision, approval: str | None, *decided: AuditRecord
+        self,
+        action: Action,
+        decision: Decision,
+        approval: str | None,
+        tell: Tell | None,
+        *decided: AuditRecord,
     ) -> Reply:
         """Write the intent, run, redact what came back, write the outcome, reply."""
         rooms = self._rooms
@@ -295,7 +282,7 @@ class Pipeline:
         started = rooms.clock.monotonic()
         findings: tuple[Finding, ...] = ()
         try:
-            result, findings = await self._execute(action, decision)
+            result, findings = await self._execute(action, decision, tell)
             status, detail = (Status.TOOL_ERROR if result.is_error else Status.OK), ""
         except anyio.get_cancelled_exc_class():
             elapsed = rooms.clock.monotonic() - started
@@ -320,19 +307,31 @@ class Pipeline:
         )
         return await self._ended(action, outcome, approval, result, findings)
 
-    async def _execute(self, action: Action, decision: Decision) -> tuple[ToolResult, tuple[Finding, ...]]:
+    async def _execute(
+        self, action: Action, decision: Decision, tell: Tell | None
+    ) -> tuple[ToolResult, tuple[Finding, ...]]:
         """Run it within its deadline; what comes back is redacted and labelled before anyone sees it."""
         rooms = self._rooms
         deadline = action.tool.timeout + self._settings.grace
+
+        async def look(part: ToolResult) -> RedactedResult:
+            length = len(canonical_json([*part.content]))
+            return await self._off_loop(length, action, rooms.redact.inbound, action, part)
+
+        screen = Screener(look)
         with anyio.fail_after(deadline):
-            raw = await rooms.execute.run(Authorized(action=action, decision=decision, deadline=deadline))
+            async with told(tell, look, self._settings.progress) as on_output:
+                call = Authorized(
+                    action=action, decision=decision, deadline=deadline, screen=screen, on_output=on_output
+                )
+                raw = await rooms.execute.run(call)
         labels = raw.labels | action.tool.result_labels
         if not labels <= action.principal.labels:
             await rooms.sessions.label(action.principal.session, labels)
         size = len(canonical_json([*raw.content, raw.structured]))
         result = replace(raw, labels=labels)
         redacted = await self._off_loop(size, action, rooms.redact.inbound, action, result)
-        return redacted.result, redacted.findings
+        return redacted.result, screen.findings + redacted.findings
 
     async def _ended(
         self,
@@ -395,3 +394,6 @@ class Pipeline:
             words = dict.fromkeys(("reason", "tool", "client"), "[withheld]")
         client, said, named = (str(words[key]) for key in ("client", "reason", "tool"))
         return evidence.refusal(replace(arrival, client=client), rule, said, action_id, named if tool else "")
+
+
+__all__ = ["Pipeline", "PipelineSettings", "Rooms"]

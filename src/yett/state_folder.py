@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from yett.errors import EnvironmentFault
+from yett.errors import ConfigurationError, EnvironmentFault
 from yett.shim import EXIT_LOCKED
 
 KEY_BYTES = 32
@@ -92,6 +92,24 @@ def run_dir_of(state: Path) -> Path:
     if not os.access(base, os.W_OK):
         base = own_folder(Path(f"/tmp/yett-{os.getuid()}"))  # noqa: S108 - checked to be ours
     return base / f"yett-{instance_of(state)}"
+
+
+def check_apart(workspace: Path, run_dir: Path, engine: str) -> None:
+    """See that a workspace holds none of the sockets by which containers are made and spoken to (law 7).
+
+    Raises:
+        ConfigurationError: it does, or they hold it.
+    """
+    sockets = [run_dir]
+    if engine.startswith("unix://"):
+        sockets.append(Path(engine.removeprefix("unix://")).resolve())
+    for place in sockets:
+        if place.is_relative_to(workspace) or workspace.is_relative_to(place):
+            raise ConfigurationError(
+                f"the workspace {workspace} and the sockets of the sandbox ({place}) overlap",
+                path=("tools", "shell", "workspace"),
+                advice="name another folder",
+            )
 
 
 def own_folder(path: Path) -> Path:

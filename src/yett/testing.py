@@ -2,8 +2,9 @@
 """Public in-memory rooms, for users' tests and ours.
 
 Each one keeps the promises of its port except durability: `MemoryStore` passes the test-suite of
-the SQLite store, `MemoryAudit` refuses when it is told to be broken. Nothing here may be used by a
-gateway that serves agents: time stands still and ids can be guessed.
+the SQLite store, `MemoryAudit` refuses when it is told to be broken, `MemorySandboxes` is a file system
+with scripts for programs. Nothing here may be used by a gateway that serves agents: time stands still,
+ids can be guessed and nothing is contained.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from yett.action import (
     canonical_json,
 )
 from yett.errors import AuditUnavailable, BadRequest
+from yett.memory_sandbox import MemorySandbox, MemorySandboxes, Running
 
 
 class MemoryStore:
@@ -211,3 +213,17 @@ def make_action(
         principal=principal,
         received_at=1_800_000_000.0,
     )
+
+
+__all__ = [
+    "FrozenClock",
+    "MemoryAudit",
+    "MemoryNotify",
+    "MemorySandbox",
+    "MemorySandboxes",
+    "MemoryStore",
+    "Running",
+    "ScriptedDialogue",
+    "SeededEntropy",
+    "make_action",
+]

@@ -74,6 +74,30 @@ def test_the_current_folder_is_never_searched(tmp_path, monkeypatch):
     assert configuration_path() == Path("/etc/xdg-elsewhere/yett/yett.yaml")
 
 
+def workspace_of(written):
+    return parse(
+        f"version: 1\ntools: {{shell: {{workspace: {written}}}}}\n", HERE
+    ).settings.tools.shell.workspace
+
+
+def test_a_workspace_is_a_path_or_says_more():
+    assert (workspace_of("/w").path, workspace_of("/w").mode) == (Path("/w"), "read-only")
+    more = workspace_of("{path: /w, mode: read-write, quota: 64MiB, protect: [.git]}")
+    assert (more.mode, more.quota, more.protect) == ("read-write", 64 << 20, (".git",))
+    assert workspace_of("{path: /w}").protect is None
+
+
+@pytest.mark.parametrize("written", ["{mode: read-write}", "{path: /w, mode: write}", "{path: /w, quota: x}"])
+def test_a_workspace_that_is_not_understood_fails_start_up(written):
+    with pytest.raises(ConfigurationError):
+        workspace_of(written)
+
+
+def test_a_writable_workspace_that_holds_the_state_fails_start_up():
+    with pytest.raises(ConfigurationError, match="overlap"):
+        parse("version: 1\nstate: /w/s\ntools: {shell: {workspace: {path: /w, mode: read-write}}}\n", HERE)
+
+
 @pytest.mark.parametrize(
     ("state", "workspace"),
     [("/w/state", "/w"), ("/w/state", "/w/state"), ("/w", "/w/sub"), ("/elsewhere", "/somewhere")],
@@ -95,6 +119,14 @@ def test_a_workspace_that_reaches_the_state_through_a_symlink_fails_start_up(tmp
 
 def test_a_workspace_beside_the_state_is_fine():
     assert parse("version: 1\nstate: /s\ntools: {shell: {workspace: /w}}\n", HERE).settings.tools.shell
+
+
+def test_how_much_of_a_stream_is_shown_has_bounds():
+    for size in ("1KiB", "256KiB"):
+        assert parse(f"version: 1\ntools: {{shell: {{shown: {size}}}}}\n", HERE).settings.tools.shell
+    for size in (1023, 262145):
+        with pytest.raises(ConfigurationError, match="shown"):
+            parse(f"version: 1\ntools: {{shell: {{shown: {size}}}}}\n", HERE)
 
 
 @pytest.mark.parametrize("name", ["crm", "Api.acme.com", "egres", "upstream:crm"])

@@ -39,7 +39,15 @@ tools:
   shell: {{ image: yett/tiny, timeout: 20s }}
 """
 
-TOOLS = {"approval_status", "file_list", "file_read", "file_write", "shell_run"}
+TOOLS = {
+    "approval_status",
+    "file_edit",
+    "file_list",
+    "file_read",
+    "file_search",
+    "file_write",
+    "shell_run",
+}
 
 
 ERAS = {"legacy": "2025-11-25", "modern": "2026-07-28"}

@@ -11,7 +11,9 @@ from sandbox_world import RealEntropy, containers_of, instance, marker, on_host,
 from gate import World, denial_of, text_of
 from yett.sandbox.pool import DockerSandboxes
 from yett.sandbox.settings import SandboxSettings
-from yett.tools.shell import ShellRun
+from yett.tools.outputs import KeptOutputs
+from yett.tools.settings import ShellLimits
+from yett.tools.shell_run import ShellRun
 from yett.tools.toolbox import BuiltinTools, Toolbox
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "attacks" / "sandbox"))
@@ -39,7 +41,7 @@ async def world(fragile, tiny_image, instance, run_dir):
     settings = SandboxSettings(
         engine=fragile.url,
         image=tiny_image,
-        spares=0,
+        warm=0,
         timeout=5,
         engine_deadline=1.0,
         breaker_pause=0.4,
@@ -47,7 +49,7 @@ async def world(fragile, tiny_image, instance, run_dir):
     )
     async with DockerSandboxes(settings, instance=instance, run_dir=run_dir, entropy=RealEntropy()) as boxes:
         world = World()
-        world.toolbox = Toolbox((BuiltinTools((ShellRun(boxes, timeout=5),)),))
+        world.toolbox = Toolbox((BuiltinTools((ShellRun(boxes, KeptOutputs(), ShellLimits(timeout=5)),)),))
         world.use(catalog=world.toolbox, execute=world.toolbox)
         world.use(decide=world.policy((SHELL,)))
         yield world

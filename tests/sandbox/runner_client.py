@@ -269,13 +269,16 @@ cp "$YETT_RUNNER" /mnt/yett-runner
 if [ "$YETT_LINE" != - ]; then : > /mnt/line; mount --bind "$YETT_LINE" /mnt/line; YETT_LINE=/mnt/line; fi
 mkdir /mnt/work
 mount -t tmpfs -o size=4m,nr_inodes=512,uid=$YETT_UID,gid=65534,mode=700 tmpfs /mnt/work
+if [ -n "$YETT_HIDE_CHILDREN" ]; then
+    : > /mnt/hidden; chmod 0 /mnt/hidden; mount --bind /mnt/hidden /proc/1/task/1/children
+fi
 exec prlimit --nproc=$YETT_PROCESSES:$YETT_PROCESSES \\
     setpriv --reuid=$YETT_UID --regid=65534 --clear-groups --no-new-privs --bounding-set=-all \
-    env -i YETT_HELLO="$YETT_HELLO" $YETT_PREFIX /mnt/yett-runner "$YETT_LINE"
+    env -i YETT_HELLO="$YETT_HELLO" $YETT_EMULATOR /mnt/yett-runner "$YETT_LINE"
 """
 
 
-def launch(runner: Path, where: str, *, prefix="") -> subprocess.Popen:
+def launch(runner: Path, where: str, *, hide_children=False) -> subprocess.Popen:
     """The runner as PID 1 of new namespaces: no capabilities, a small tmpfs, and a user of its own.
 
     The user is what keeps a fork bomb from the machine: the kernel lets it have PROCESSES at once.
@@ -283,7 +286,7 @@ def launch(runner: Path, where: str, *, prefix="") -> subprocess.Popen:
     Args:
         runner: the binary.
         where: path of a listening socket, or `-` for the process's standard input and output.
-        prefix: a command that runs the binary, such as an emulator.
+        hide_children: as a kernel that does not list a process's children.
     """
     namespaces = ["--pid", "--fork", "--kill-child", "--mount-proc", "--mount", "--net", "--ipc", "--uts"]
     return subprocess.Popen(
@@ -293,7 +296,8 @@ def launch(runner: Path, where: str, *, prefix="") -> subprocess.Popen:
             "YETT_HELLO": SECRET.decode(),
             "YETT_RUNNER": str(runner),
             "YETT_LINE": where,
-            "YETT_PREFIX": prefix,
+            "YETT_EMULATOR": os.environ.get("YETT_TEST_EMULATOR", ""),
+            "YETT_HIDE_CHILDREN": "yes" if hide_children else "",
             "YETT_UID": str(100_000 + secrets.randbelow(900_000)),
             "YETT_PROCESSES": str(PROCESSES),
         },
@@ -304,7 +308,7 @@ def launch(runner: Path, where: str, *, prefix="") -> subprocess.Popen:
 
 
 @contextlib.contextmanager
-def conversation(binary: Path, *, port=0, attach=False, prefix=""):
+def conversation(binary: Path, *, port=0, attach=False, hide_children=False):
     """A runner that has said it is ready, over a socket or over its standard streams; gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="yett-runner-"))
     try:
@@ -313,7 +317,7 @@ def conversation(binary: Path, *, port=0, attach=False, prefix=""):
             (folder / "line").chmod(0o666)
             listener.listen(1)
             listener.settimeout(DEADLINE)
-            process = launch(binary, "-" if attach else str(folder / "line"), prefix=prefix)
+            process = launch(binary, "-" if attach else str(folder / "line"), hide_children=hide_children)
             if attach:
                 runner = Runner(process, os.dup(process.stdout.fileno()), os.dup(process.stdin.fileno()))
                 process.stdout.close(), process.stdin.close()
@@ -333,7 +337,8 @@ def conversation(binary: Path, *, port=0, attach=False, prefix=""):
 
 @pytest.fixture(scope="session")
 def runner_binary():
-    return compile_runner(CACHE)
+    """The runner of this machine; `make arm64` names another one, and the emulator that runs it."""
+    return Path(os.environ.get("YETT_TEST_RUNNER") or compile_runner(CACHE))
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import os
+import hashlib
 import secrets
 import shutil
 import tempfile
@@ -20,6 +20,8 @@ from yett.sandbox.pool import DockerSandboxes
 from yett.sandbox.settings import SandboxSettings
 
 CACHE = Path(tempfile.gettempdir()) / "yett-test-cache"
+TAG = f"test-{hashlib.sha256(__file__.encode()).hexdigest()[:8]}"
+"""A checkout's own: two checkouts on one machine may have different runners."""
 
 
 class RealEntropy:
@@ -90,7 +92,7 @@ def tiny_image():
     async def build():
         engine = Engine(SandboxSettings(engine_deadline=60))
         try:
-            return await build_tiny(engine, cache=CACHE, tag=os.environ.get("YETT_TEST_TAG", "test"))
+            return await build_tiny(engine, cache=CACHE, tag=TAG)
         finally:
             await engine.aclose()
 
@@ -109,7 +111,7 @@ def run_dir():
 def settings_of(tiny_image):
     def make(**changes) -> SandboxSettings:
         # Generous where a slow machine would otherwise decide: what is meant to be tight, a test says.
-        calm = {"image": tiny_image, "spares": 0, "timeout": 20.0, "kill_grace": 5.0, "engine_deadline": 30.0}
+        calm = {"image": tiny_image, "warm": 0, "timeout": 20.0, "kill_grace": 5.0, "engine_deadline": 30.0}
         return SandboxSettings(**{**calm, **changes})
 
     return make

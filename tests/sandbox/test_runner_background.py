@@ -4,7 +4,9 @@
 import time
 
 import pytest
-from runner_client import PROCESSES, Failed
+from runner_client import PROCESSES, Failed, conversation
+
+pytestmark = pytest.mark.supervised
 
 FOREVER = "while :; do sleep 1000; done"
 
@@ -181,3 +183,14 @@ def test_a_busy_background_program_is_spared_by_many_sweeps(runner):
     alive = " ".join(runner.alive())
     assert "echo up" in alive
     assert "sleep 3001" not in alive
+
+
+def test_where_the_kernel_does_not_list_children_the_sweep_goes_by_all_processes(runner_binary):
+    with conversation(runner_binary, hide_children=True) as runner:
+        assert b"Permission denied" in runner.sh("cat /proc/1/task/1/children").err
+        runner.start("sh", "-c", "(setsid sleep 2001 &); echo up; " + FOREVER, slot=1)
+        runner.output(1, b"up\n")
+        runner.sh("(setsid sh -c '(sleep 3001 &) & sleep 3002 &'); nohup sleep 3003 >/dev/null 2>&1 & exit 0")
+        alive = " ".join(runner.alive())
+        assert "sleep 2001" in alive
+        assert "sleep 300" not in alive

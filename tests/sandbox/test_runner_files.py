@@ -129,6 +129,7 @@ def test_with_a_full_disk_the_old_content_stays_and_nothing_beside_it(runner, re
     assert runner.read(f"{WORK}/file") == b"x" * 500_000
 
 
+@pytest.mark.supervised
 def test_no_rename_race_leads_elsewhere(runner):
     """A folder and a link to another one keep changing places; what is read is the folder's, or nothing."""
     runner.sh(

@@ -84,6 +84,7 @@ def test_megabytes_go_both_ways_and_no_side_sends_more_than_it_was_granted(runne
     assert runner.ended(0).out.strip() == str(size).encode()
 
 
+@pytest.mark.supervised
 def test_without_a_grant_the_program_waits_and_nothing_else_does(runner):
     runner.start("sh", "-c", f"cat /dev/zero | {NC}", slot=1)
     conn = opened(runner)
@@ -94,6 +95,7 @@ def test_without_a_grant_the_program_waits_and_nothing_else_does(runner):
     assert runner.next_of("d", of(conn))[1][2:] == bytes(5)
 
 
+@pytest.mark.supervised
 def test_a_program_that_never_reads_holds_nothing_up(runner):
     runner.start("sh", "-c", f"sleep 1000 | {NC} | sleep 1000", slot=1)
     conn, may_send = opened(runner), WINDOW
@@ -111,6 +113,7 @@ def test_a_program_that_never_reads_holds_nothing_up(runner):
     assert runner.exit_code() == 98
 
 
+@pytest.mark.supervised
 def test_a_connection_of_a_killed_program_is_reset_and_others_stay(runner):
     runner.start("sh", "-c", f"sleep 1000 | {NC}", slot=1)
     stays = opened(runner)
@@ -225,3 +228,21 @@ def test_the_port_is_the_loopbacks_alone_and_programs_get_no_descriptor_of_it(ru
     listening = runner.sh("tail -n +2 /proc/net/tcp").out.split()
     assert listening[1] == b"0100007F:%04X" % PORT
     assert b"socket" not in runner.sh("ls -l /proc/self/fd").out
+
+
+def test_a_connection_that_was_never_taken_does_not_come_up_after_its_call(runner):
+    script = (
+        "import socket,time\n"
+        f"held=[socket.create_connection(('127.0.0.1',{PORT})) for _ in range(80)]\n"
+        "print('connected', flush=True)\n"
+    )
+    runner.launch("/usr/bin/python3", "-c", script + "time.sleep(1000)")
+    runner.output(0, b"connected\n")
+    runner.kill(0)
+    assert runner.ended(0).signal == 9
+    for kind, conn in list(runner.kept):
+        if kind == "x":
+            runner.ask(b"x", conn)
+    runner.kept.clear()
+    assert runner.run("true").code == 0
+    assert runner.kept == []

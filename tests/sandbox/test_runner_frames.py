@@ -86,6 +86,7 @@ def test_a_request_while_a_program_of_a_call_runs_ends_the_container(runner, ear
     assert runner.exit_code() == 98
 
 
+@pytest.mark.supervised
 def test_a_program_in_a_slot_that_is_taken_ends_the_container(runner):
     runner.start("sleep", "100", slot=1)
     runner.ask(b"X", run_payload("true", slot=1))
@@ -111,6 +112,7 @@ def test_frames_that_come_at_once_are_served_in_their_order(runner):
     assert runner.ended(0).out == b"last\n"
 
 
+@pytest.mark.supervised
 @pytest.mark.parametrize("cut", [1, 4, 5, 9])
 def test_a_line_that_ends_in_the_middle_of_a_frame_ends_the_container_quietly(runner, cut):
     runner.start("sh", "-c", "trap '' TERM; sleep 100", slot=1)

@@ -70,6 +70,7 @@ def test_a_daemon_that_keeps_writing_does_not_keep_the_call_open(runner):
     assert runner.alive() == []
 
 
+@pytest.mark.supervised
 def test_the_runner_works_over_standard_streams(runner_binary):
     with conversation(runner_binary, attach=True) as runner:
         runner.start("sh", "-c", "echo up; cat", slot=1, stdin=b"y" * 100_000)

@@ -118,15 +118,16 @@ async def test_a_call_that_waits_or_begins_while_its_session_ends_runs_nothing(s
         group.start_soon(running)
         await leased.wait()
         group.start_soon(refused)
-        await until(lambda: boxes._seats["s"].waiting)
+        await until(lambda: boxes._seats.of("s").waiting)
         await boxes.end("s")
-        await until(lambda: boxes._alive == 0)
-        group.start_soon(refused)  # this one is making its container
-        await until(lambda: boxes._making)
+        await until(lambda: boxes.status().alive == 0)
+        group.start_soon(refused)  # its container is being made
+        await until(lambda: boxes.status().making)
         await boxes.end("s")
-        await until(lambda: not boxes._making)
+        await until(lambda: not boxes.status().making)
         await until(lambda: containers_of(instance) == [])
-        assert (boxes._alive, boxes._seats) == (0, {})
+        await until(lambda: boxes.status().alive == 0)
+        assert len(boxes._seats) == 0
 
 
 async def test_an_exception_in_the_caller_destroys_the_container(sandboxes_of):
@@ -151,21 +152,21 @@ async def test_an_idle_session_loses_its_container(sandboxes_of, instance):
 
 
 async def test_a_spare_is_ready_for_a_new_session_and_is_replaced(sandboxes_of, instance):
-    async with sandboxes_of(spares=1) as boxes:
-        await until(lambda: len(boxes._spares) == 1)
-        spare = boxes._spares[0]
+    async with sandboxes_of(warm=1) as boxes:
+        await until(lambda: boxes.status().warm == 1)
+        spare = boxes._supply._spares[0].container
         async with boxes.lease("s") as box:
             assert box is spare
             assert (await box.run(HI)).exit_code == 0
-            await until(lambda: len(boxes._spares) == 1)
-            assert boxes._spares[0] is not spare
+            await until(lambda: boxes.status().warm == 1)
+            assert boxes._supply._spares[0].container is not spare
     await until(lambda: containers_of(instance) == [])
 
 
 async def test_a_spare_that_died_is_not_lent(sandboxes_of):
-    async with sandboxes_of(spares=1) as boxes:
-        await until(lambda: len(boxes._spares) == 1)
-        spare = boxes._spares[0]
+    async with sandboxes_of(warm=1) as boxes:
+        await until(lambda: boxes.status().warm == 1)
+        spare = boxes._supply._spares[0].container
         await boxes.engine.remove(spare.name)
         async with boxes.lease("s") as box:
             assert box is not spare
@@ -173,7 +174,7 @@ async def test_a_spare_that_died_is_not_lent(sandboxes_of):
 
 
 async def test_closing_destroys_everything_and_refuses_more(sandboxes_of, instance):
-    async with sandboxes_of(spares=1) as boxes:
+    async with sandboxes_of(warm=1) as boxes:
         async with boxes.lease("s"):
             pass
         await boxes.aclose()
@@ -219,7 +220,7 @@ async def test_reaping_removes_what_crashed_gateways_of_this_state_left_and_noth
     (run_dir / "leftover").mkdir()
     try:
         async with sandboxes_of() as boxes, boxes.lease("s") as box:
-            assert await boxes.reap() == 1
+            assert await boxes.reap() >= 1  # of this engine, and there may be other gateways
             assert left not in containers_of(instance)
             assert containers_of(f"{instance}-other") == [other]
             assert not (run_dir / "leftover").exists()

@@ -46,6 +46,7 @@ from yett.action.subject import (
     Facts,
     ToolDefinition,
 )
+from yett.action.telling import OnOutput, Screen, Tell
 from yett.action.values import (
     UNTRUSTED,
     JsonObject,
@@ -76,6 +77,7 @@ __all__ = [
     "Kind",
     "Label",
     "Obligation",
+    "OnOutput",
     "Outcome",
     "Principal",
     "Question",
@@ -84,8 +86,10 @@ __all__ = [
     "Reply",
     "Request",
     "Reservation",
+    "Screen",
     "Secret",
     "Status",
+    "Tell",
     "ToolDefinition",
     "ToolResult",
     "Transport",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from yett.action.telling import Tell
 from yett.action.values import JsonObject, JsonValue, Label, Secret
 
 
@@ -85,7 +86,7 @@ class Request:
 
     A room that acts for an already identified caller (a redirect, a sandboxed program) sets
     `principal` and `parent`; the server never does. `resumes` is the approval whose record is being
-    run: its arguments were redacted when it was proposed.
+    run: its arguments were redacted when it was proposed. `tell` is set where the caller asked for progress.
     """
 
     kind: Kind
@@ -96,3 +97,4 @@ class Request:
     principal: Principal | None = None
     parent: str | None = None
     resumes: str | None = None
+    tell: Tell | None = field(default=None, compare=False, repr=False)

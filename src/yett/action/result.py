@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from yett.action.decision import Decision
 from yett.action.subject import Action
+from yett.action.telling import OnOutput, Screen
 from yett.action.values import JsonObject, Label
 
 
@@ -105,12 +106,16 @@ class Outcome:
 class Authorized:
     """An action that may run, after decision, redaction and approval. Only the pipeline makes one.
 
-    `deadline` is seconds from now; the executor must have stopped everything by then.
+    `deadline` is seconds from now; the executor must have stopped everything by then. `screen` is what
+    a tool must use before it keeps a text to give it away in pieces; without one it keeps nothing.
+    `on_output` is set where the caller asked for progress: a tool hands a program's output to it as it is.
     """
 
     action: Action
     decision: Decision
     deadline: float
+    screen: Screen | None = None
+    on_output: OnOutput | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,10 +47,10 @@ roles:
   analyst: {{}}
 rules:
   - id: run-in-sandbox
-    allow: shell_run
+    allow: shell_*
     to: analyst
   - id: use-workspace
-    allow: [file_read, file_write, file_list]
+    allow: [file_read, file_write, file_edit, file_list, file_search]
     to: analyst
     when: {{ args.path: {{ under: /workspace }} }}
   - id: keep-credentials

@@ -12,7 +12,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ from yett.shim import credential_path
 from yett.world import SystemEntropy
 
 if TYPE_CHECKING:
+    from yett.sandbox.engine import EngineFacts
     from yett.sandbox.verify import Control
 
 OK, WARN, WRONG = "ok", "warning", "WRONG"
@@ -162,13 +163,14 @@ def _limits(known: Configuration) -> Iterator[Finding]:
 
 def _sandbox(known: Configuration) -> Iterator[Finding]:
     from yett.joining import sandbox_settings  # noqa: PLC0415 - see commands.py
+    from yett.sandbox.engine_notes import engine_notes  # noqa: PLC0415 - see commands.py
 
     shell = known.settings.tools.shell
     if shell is None:
         yield Finding(probe="sandbox", verdict=OK, seen="no shell and file tools are configured")
         return
     try:
-        controls = probe_sandbox(sandbox_settings(shell), digest_of(f"cli {known.state}")[:16])
+        facts, controls = probe_sandbox(sandbox_settings(shell), digest_of(f"cli {known.state}")[:16])
     except (EnvironmentFault, ExecutionError) as error:
         yield Finding(probe="sandbox", verdict=WRONG, seen=str(error))
         return
@@ -178,23 +180,30 @@ def _sandbox(known: Configuration) -> Iterator[Finding]:
             verdict=OK if found.ok else WRONG,
             seen=found.seen if found.ok else f"{found.seen} instead of {found.expected}",
         )
+    for note in engine_notes(facts):
+        yield Finding(probe="engine", verdict=WARN, seen=note)
 
 
-def probe_sandbox(settings: SandboxSettings, instance: str) -> tuple[Control, ...]:
-    """Start a container and look at every control from inside."""
+def probe_sandbox(settings: SandboxSettings, instance: str) -> tuple[EngineFacts, tuple[Control, ...]]:
+    """Start a container and look at every control from inside; with what the engine says of itself."""
     with socket_folder() as run_dir:
         return anyio.run(_probe, settings, instance, run_dir)
 
 
-async def _probe(settings: SandboxSettings, instance: str, run_dir: Path) -> tuple[Control, ...]:
+async def _probe(
+    settings: SandboxSettings, instance: str, run_dir: Path
+) -> tuple[EngineFacts, tuple[Control, ...]]:
     from yett.sandbox.pool import DockerSandboxes  # noqa: PLC0415 - see commands.py
     from yett.sandbox.verify import verify_hardening  # noqa: PLC0415 - see commands.py
 
     async with (
-        DockerSandboxes(settings, instance=instance, run_dir=run_dir, entropy=SystemEntropy()) as pool,
+        DockerSandboxes(
+            replace(settings, warm=0), instance=instance, run_dir=run_dir, entropy=SystemEntropy()
+        ) as pool,
         pool.lease("probe") as box,
     ):
-        return await verify_hardening(box, settings)
+        facts = await pool.engine.facts()
+        return facts, await verify_hardening(box, settings, facts)
 
 
 @contextmanager

@@ -35,10 +35,10 @@ rules:
 
 SANDBOX_RULES = """\
   - id: run-in-sandbox
-    allow: shell_run                      # in a container without network, thrown away with its session
+    allow: shell_*                        # in a container without network, thrown away with its session
     to: developer
   - id: use-workspace
-    allow: [file_read, file_write, file_list]
+    allow: [file_read, file_write, file_edit, file_list, file_search]
     to: developer
     when: { args.path: { under: /workspace } }
   - id: keep-credentials

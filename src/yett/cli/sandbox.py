@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 import anyio
 import typer
 
-from yett.action import digest_of
+from yett.action import JsonValue, digest_of
 from yett.cli import control
 from yett.cli.doctor import probe_sandbox, socket_folder
 from yett.cli.output import ConfigOption, JsonFlag, complain, print_json, say, table
@@ -82,7 +83,9 @@ async def _run(settings: SandboxSettings, instance: str, argv: tuple[str, ...], 
 
     command = Command(argv=argv, timeout=settings.timeout, output_limit=settings.output_limit)
     async with (
-        DockerSandboxes(settings, instance=instance, run_dir=run_dir, entropy=SystemEntropy()) as pool,
+        DockerSandboxes(
+            replace(settings, warm=0), instance=instance, run_dir=run_dir, entropy=SystemEntropy()
+        ) as pool,
         pool.lease("cli") as box,
     ):
         ended = await box.run(command)
@@ -95,18 +98,41 @@ async def _run(settings: SandboxSettings, instance: str, argv: tuple[str, ...], 
 
 
 @sandbox.command("status")
-def status(*, as_json: JsonFlag = False, config: ConfigOption = None) -> None:
+def status(
+    *,
+    as_json: JsonFlag = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="The table for a page.")] = False,
+    config: ConfigOption = None,
+) -> None:
     """Start a container and read every control from inside. Exit 1 when one is not as it should be."""
+    from yett.sandbox.engine_notes import engine_notes  # noqa: PLC0415 - see commands.py
+    from yett.sandbox.table import markdown  # noqa: PLC0415 - see commands.py
+
     settings, instance = _settings(config)
-    checks = probe_sandbox(settings, instance)
+    facts, checks = probe_sandbox(settings, instance)
+    notes: list[JsonValue] = list(engine_notes(facts))
+    runtimes: list[JsonValue] = [*sorted(facts.runtimes)]
     if as_json:
         print_json(
-            [{"control": c.control, "expected": c.expected, "seen": c.seen, "ok": c.ok} for c in checks]
+            {
+                "engine": {**asdict(facts), "runtimes": runtimes, "notes": notes},
+                "controls": [asdict(c) for c in checks],
+            }
         )
+    elif as_markdown:
+        say(markdown(checks))
     else:
         table(
-            ["CONTROL", "EXPECTED", "SEEN", ""],
-            [[c.control, c.expected, c.seen, "ok" if c.ok else "WRONG"] for c in checks],
+            ["CONTROL", "EXPECTED", "SEEN", "", ""],
+            [[c.control, c.expected, c.seen, "ok" if c.ok else "WRONG", c.note] for c in checks],
         )
+        say(
+            f"Engine {facts.version} on Linux {facts.kernel}: {settings.runtime} ({facts.oci or 'unknown'}),"
+            f" cgroup v{facts.cgroup}, {facts.storage},"
+            f" users {'mapped' if facts.userns else 'not mapped'}{', rootless' if facts.rootless else ''},"
+            f" security {' '.join(facts.security)}, runtimes {' '.join(sorted(facts.runtimes))}"
+        )
+        for note in notes:
+            say(f"Note: {note}.")
     if not all(c.ok for c in checks):
         raise typer.Exit(1)

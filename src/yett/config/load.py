@@ -215,7 +215,7 @@ def _reaches(configuration: Configuration) -> Iterator[tuple[tuple[str, ...], Pa
     settings, beside = configuration.settings, configuration.path.parent
     shell, sql = settings.tools.shell, settings.tools.sql
     if shell is not None and shell.workspace is not None:
-        yield ("tools", "shell", "workspace"), shell.workspace.expanduser().resolve()
+        yield ("tools", "shell", "workspace"), shell.workspace.path.expanduser().resolve()
     for name, database in (sql.databases if sql else {}).items():
         path = ("tools", "sql", "databases", name)
         yield path, (beside / database.url.removeprefix("sqlite:///")).resolve()

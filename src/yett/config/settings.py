@@ -70,11 +70,25 @@ class Role(_Section):
     inherits: tuple[str, ...] = ()
 
 
-class Shell(_Section):
-    """`tools.shell`: the sandbox that shell and file tools run in.
+class Workspace(_Section):
+    """`tools.shell.workspace`: a folder of this host at /workspace; a path alone is a read-only one.
 
-    `workspace` is a folder of this host that is mounted at /workspace, read-only.
+    `quota` is what it may hold, `protect` names what stays read-only in a writable one (None: the defaults).
     """
+
+    path: Path
+    mode: Literal["read-only", "read-write"] = "read-only"
+    quota: Size = 1 << 30
+    protect: tuple[str, ...] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: object) -> object:
+        return {"path": value} if isinstance(value, str | Path) else value
+
+
+class Shell(_Section):
+    """`tools.shell`: the sandbox that shell and file tools run in."""
 
     image: str = "yett/tiny"
     driver: Literal["docker", "runc"] = "docker"
@@ -86,10 +100,14 @@ class Shell(_Section):
     pids: int = Field(default=128, ge=8, le=4096)
     work: Size = 256 << 20
     lifetime: Literal["session", "call"] = "session"
+    warm: int = Field(default=2, ge=0, le=256)
+    containers: int = Field(default=32, ge=1, le=4096)
+    per_agent: int = Field(default=8, ge=1, le=4096)
     runtime: str = "runc"
     network: Literal["none"] = "none"
     output: Size = 1 << 20
-    workspace: Path | None = None
+    shown: Annotated[Size, Field(ge=1 << 10, le=256 << 10)] = 32 << 10
+    workspace: Workspace | None = None
 
 
 class Database(_Section):

@@ -54,12 +54,15 @@ class EgressLimits:
     """Upper bounds of one request. Times are seconds, sizes bytes.
 
     A caller may ask for less than `timeout` and `response_bytes`, never for more. `addresses` is how
-    many of a name's checked addresses are tried.
+    many of a name's checked addresses are tried. `idle` is how long a program's connection may be silent
+    between requests, `connection` how long it may last.
     """
 
     timeout: float = 60.0
     resolve_timeout: float = 5.0
     connect_timeout: float = 5.0
+    idle: float = 60.0
+    connection: float = 600.0
     url_bytes: int = 8192
     request_bytes: int = 1 << 20
     request_headers: int = 64

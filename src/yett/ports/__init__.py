@@ -5,6 +5,7 @@ Rooms implement these and ask for these; they never import each other. `app.py` 
 says what its implementation promises, above all what is durable and what is atomic.
 """
 
+from yett.action import OnOutput
 from yett.ports.outside import (
     Clock,
     Entropy,
@@ -22,7 +23,6 @@ from yett.ports.sandbox import (
     CommandResult,
     FileEntry,
     Forward,
-    OnOutput,
     Sandbox,
     Sandboxes,
 )

@@ -10,10 +10,7 @@ from typing import Protocol
 
 from anyio.abc import ByteStream
 
-from yett.action import Principal
-
-OnOutput = Callable[[str, bytes], Awaitable[None]]
-"""Called with `stdout` or `stderr` and the bytes, as they come."""
+from yett.action import OnOutput, Principal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ A task of the pool's group reads what it says as long as it lives. The pool is t
 from __future__ import annotations
 
 import contextlib
+import errno
 import hmac
 import shutil
 from collections.abc import Mapping
@@ -26,7 +27,6 @@ from yett.sandbox.creation import Creation
 from yett.sandbox.driver import Driver
 from yett.sandbox.engine import EngineFacts
 from yett.sandbox.files import Files
-from yett.sandbox.hardening import UID
 from yett.sandbox.init_process import InitProcess
 from yett.sandbox.line import Line
 from yett.sandbox.program import Program
@@ -215,6 +215,11 @@ class Container:
             command, lambda slot: self._request(command, slot=slot, seconds=seconds), self._tasks
         )
         if isinstance(started, Failure):
+            if started.doing == "setup" and started.errno == errno.EINVAL:
+                raise ExecutionError(
+                    "Background programs can't be kept in this sandbox: its runtime's kernel has no child "
+                    "subreapers."
+                )
             raise _refused(command, started)
         return started
 
@@ -322,7 +327,7 @@ class Container:
             state = await self._engine.state(self.name)
             if peer.pid and peer.pid != state.pid:
                 raise ProtocolViolation("The peer is not PID 1 of the container.")
-            if peer.uid != UID and not mapped_uids:
+            if peer.uid != self._settings.user[0] and not mapped_uids:
                 raise ProtocolViolation("The peer runs under another user than the container's.")
         except BaseException:
             init.forget()

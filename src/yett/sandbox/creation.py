@@ -25,6 +25,7 @@ from yett.sandbox.socket_transport import SocketApproach
 from yett.sandbox.transport import Approach, TransportKind
 from yett.sandbox.transport_choice import NotReached
 from yett.sandbox.wire import ProtocolViolation
+from yett.sandbox.workspace import Mounted, mounted
 
 _NAME_TAKEN = (0.1, 0.3, 1.0)
 """Pauses in seconds before the name of one that is being removed is tried again."""
@@ -88,6 +89,11 @@ class Creation:
         return AttachApproach(EngineAddress.parse(self.settings.engine), self.facts.api)
 
     async def _create(self, approach: Approach) -> None:
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        with mounted(self.settings.workspace, self.folder, mapped_users=self.facts.userns) as outside:
+            await self._create_with(approach, outside)
+
+    async def _create_with(self, approach: Approach, outside: Mounted) -> None:
         config = container_config(
             self.settings,
             socket=approach.socket,
@@ -95,6 +101,9 @@ class Creation:
             seccomp=self.seccomp,
             labels=self.labels,
             private_cgroup_namespace=self.facts.knows_cgroup_namespaces,
+            security=self.facts.security,
+            mounts=outside.mounts,
+            disk=outside.disk,
         )
         try:
             with anyio.CancelScope(shield=True):

@@ -11,13 +11,16 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from yett.action import JsonObject
-from yett.sandbox.engine import ContainerState, Engine, EngineFacts
+from yett.sandbox.breaker import Breaker
+from yett.sandbox.engine import ContainerState, Engine, EngineFacts, FoundContainer
 from yett.sandbox.runc import Runc
 from yett.sandbox.settings import SandboxSettings
 
 
 class Driver(Protocol):
     """Makes and removes containers; each call has a deadline and raises `SandboxUnavailable` beyond it."""
+
+    breaker: Breaker
 
     async def facts(self) -> EngineFacts:
         """What it is and what it has; asked once."""
@@ -47,8 +50,8 @@ class Driver(Protocol):
         """Kill and remove it; one that is gone or going is fine."""
         ...
 
-    async def labelled(self, label: str) -> dict[str, Mapping[str, str]]:
-        """Containers, running or not, that carry a label (`name=value`): their ids and all their labels."""
+    async def labelled(self, label: str) -> tuple[FoundContainer, ...]:
+        """Containers, running or not, that carry a label (`name` or `name=value`)."""
         ...
 
     async def aclose(self) -> None:

@@ -7,18 +7,62 @@ added here belongs there too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from yett.action import JsonObject, JsonValue
-from yett.sandbox.settings import SandboxSettings
+from yett.sandbox.settings import UID, SandboxSettings
 
-UID = 65534
+__all__ = [
+    "CPU_PERIOD",
+    "CPU_SHARES",
+    "HOSTNAME",
+    "MASKED",
+    "READ_ONLY",
+    "RUNNER",
+    "SECRET_VARIABLE",
+    "SOCKET",
+    "UID",
+    "WORKSPACE",
+    "bound",
+    "container_config",
+]
+
 RUNNER = "/yett-runner"
 SOCKET = "/run/yett.sock"
 WORKSPACE = "/workspace"
 SECRET_VARIABLE = "YETT_HELLO"  # noqa: S105  (the name, not the secret)
 
-_CPU_PERIOD = 100_000
+HOSTNAME = "sandbox"
+CPU_PERIOD = 100_000
+CPU_SHARES = 512
+"""Half of a host process's weight when the machine is busy."""
+
+MASKED = (
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/config.gz",
+    "/proc/interrupts",
+    "/proc/kallsyms",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/modules",
+    "/proc/pagetypeinfo",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/devices/virtual/dmi",
+    "/sys/devices/virtual/powercap",
+    "/sys/firmware",
+    "/sys/fs/bpf",
+    "/sys/kernel",
+    "/sys/module",
+)
+"""What tells of the host, its hardware and its keys: the engine's own list and more."""
+
+READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+
 _ATTACHED: JsonObject = {"OpenStdin": True, "StdinOnce": True, "AttachStdin": True, "AttachStdout": True}
 """Standard streams for the runner; standard input closes with the one connection that attached to it."""
 
@@ -31,6 +75,9 @@ def container_config(
     seccomp: str,
     labels: Mapping[str, str],
     private_cgroup_namespace: bool,
+    security: Collection[str] = (),
+    mounts: Sequence[JsonObject] = (),
+    disk: str = "",
 ) -> JsonObject:
     """The body of `ContainerCreate`.
 
@@ -42,19 +89,27 @@ def container_config(
         seccomp: the profile as JSON text; the API takes the text and not a path.
         labels: for the reaper.
         private_cgroup_namespace: false for engines older than 20.10, which do not know it.
+        security: what the engine says it has, as `name=apparmor`.
+        mounts: of the host workspace (`workspace.py`), if there is one.
+        disk: the block device that programs can write to through it.
     """
+    uid, gid = settings.user
     host: dict[str, JsonValue] = {
         "NetworkMode": "none",
         "ReadonlyRootfs": True,
         "Privileged": False,
         "CapDrop": ["ALL"],
-        "SecurityOpt": ["no-new-privileges:true", f"seccomp={seccomp}"],
-        "PidsLimit": settings.pids,
+        "SecurityOpt": ["no-new-privileges:true", f"seccomp={seccomp}", *_modules(security)],
+        "MaskedPaths": list(MASKED),
+        "ReadonlyPaths": list(READ_ONLY),
+        "PidsLimit": settings.host_pids,
         "Memory": settings.memory,
         "MemorySwap": settings.memory,  # together: no swap
-        "CpuPeriod": _CPU_PERIOD,
-        "CpuQuota": max(1000, int(settings.cpus * _CPU_PERIOD)),
-        "CpuShares": 512,  # half of a host process's weight when the machine is busy
+        "CpuPeriod": CPU_PERIOD,
+        "CpuQuota": max(1000, int(settings.cpus * CPU_PERIOD)),
+        "CpuShares": CPU_SHARES,
+        "OomKillDisable": False,
+        "OomScoreAdj": 500,  # out of memory, the host's own go later
         "IpcMode": "private",
         "ShmSize": settings.shm_size,
         # A resolv.conf of the host would name its DNS server even where there is no network.
@@ -67,9 +122,10 @@ def container_config(
             _ulimit("fsize", settings.file_size),
         ],
         "Mounts": [
-            *([_bound(socket, SOCKET)] if socket else []),
-            *_workspace(settings.workspace),
+            *([bound(socket, SOCKET)] if socket else []),
+            *mounts,
         ],
+        **_disk_limits(settings, disk),
         "Runtime": settings.runtime,
         "RestartPolicy": {"Name": "no"},
         "AutoRemove": True,  # whatever ends PID 1, the engine clears away what is left
@@ -81,9 +137,9 @@ def container_config(
         "Entrypoint": [RUNNER],
         "Cmd": [SOCKET if socket else "-"],
         **({} if socket else _ATTACHED),
-        "User": f"{UID}:{UID}",
+        "User": f"{uid}:{gid}",
         "WorkingDir": "/",
-        "Hostname": "sandbox",
+        "Hostname": HOSTNAME,
         "Env": [f"{SECRET_VARIABLE}={secret}"],
         "Labels": dict(labels),
         "Healthcheck": {"Test": ["NONE"]},
@@ -94,24 +150,52 @@ def container_config(
 def _file_systems(settings: SandboxSettings) -> dict[str, JsonValue]:
     # uid and gid rather than mode: where the mount point exists in the image its mode wins.
     # nr_inodes: without it a tmpfs holds millions of empty files.
-    owner = f"uid={UID},gid={UID}"
+    uid, gid = settings.user
+    owner = f"uid={uid},gid={gid}"
     inodes = f"nr_inodes={settings.inodes}"
     made: dict[str, JsonValue] = {
         "/tmp": f"rw,nosuid,nodev,noexec,size={settings.tmp_size},{inodes},{owner},mode=1777",  # noqa: S108
     }
-    if not settings.workspace:
+    if settings.workspace is None:
         made[WORKSPACE] = f"rw,nosuid,nodev,exec,size={settings.work_size},{inodes},{owner},mode=0700"
     return made
 
 
-def _bound(source: str, target: str) -> JsonObject:
-    """A path of the host inside the container, read-only; a missing source is an error, never made."""
-    return {"Type": "bind", "Source": source, "Target": target, "ReadOnly": True}
+def bound(source: str, target: str) -> JsonObject:
+    """A path of the host inside the container, read-only; a missing source is an error, never made.
+
+    Not recursive: older engines leave file systems that are mounted below it writable.
+    """
+    return {
+        "Type": "bind",
+        "Source": source,
+        "Target": target,
+        "ReadOnly": True,
+        "BindOptions": {"NonRecursive": True},
+    }
 
 
-def _workspace(folder: str) -> list[JsonValue]:
-    # Not recursive: older engines leave file systems that are mounted below it writable.
-    return [{**_bound(folder, WORKSPACE), "BindOptions": {"NonRecursive": True}}] if folder else []
+def _modules(security: Collection[str]) -> list[str]:
+    """The profile of a security module that the engine has; one it has not is never named.
+
+    SELinux needs no word: the engine gives each container a label of its own unless it is told not to.
+    """
+    return ["apparmor=docker-default"] if any("name=apparmor" in option for option in security) else []
+
+
+def _disk_limits(settings: SandboxSettings, disk: str) -> dict[str, JsonValue]:
+    """Where programs can write to a disk. Everything else that is writable is in memory."""
+    workspace = settings.workspace
+    if workspace is None or not disk:
+        return {}
+    rate: list[JsonValue] = [{"Path": disk, "Rate": workspace.disk_rate}]
+    operations: list[JsonValue] = [{"Path": disk, "Rate": workspace.disk_operations}]
+    return {
+        "BlkioDeviceReadBps": rate,
+        "BlkioDeviceWriteBps": rate,
+        "BlkioDeviceReadIOps": operations,
+        "BlkioDeviceWriteIOps": operations,
+    }
 
 
 def _ulimit(name: str, value: int) -> dict[str, JsonValue]:

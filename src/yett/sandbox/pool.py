@@ -1,56 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Containers by session: made on first use, lent to one call at a time, destroyed for certain.
+"""Containers by session: lent to one call at a time, destroyed for certain.
 
 The composition root enters a `DockerSandboxes` for the life of the gateway (`async with`) and calls `reap`
-before the first call. The tools lease from it. What it must never do: lend a container to two sessions,
-lend one that a call left in doubt, or wait without an end.
+before the first call; the tools lease from it. Reading order: `lease` here, `seats.py` (who has which),
+`room.py` (who may have one more), `supply.py` (where new ones come from), `maker.py` (how), `reaper.py`.
+It must never lend a container to two sessions, lend one that a call left in doubt, or wait without an end.
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import anyio
-import anyio.to_thread
 from anyio.abc import TaskGroup, TaskStatus
 
-from yett.action import Principal, Secret
-from yett.errors import ConfigurationError, ExecutionError, SandboxUnavailable
+from yett.action import Principal
+from yett.errors import ExecutionError, SandboxUnavailable
 from yett.ports import Entropy, Forward, Sandbox
 from yett.sandbox.container import Container
 from yett.sandbox.driver import driver_of
-from yett.sandbox.images import seccomp_profile
+from yett.sandbox.janitor import Janitor
+from yett.sandbox.maker import RUN_LABEL, Maker
+from yett.sandbox.reaper import Reaper
+from yett.sandbox.room import Room
+from yett.sandbox.seats import Seat, Seats
 from yett.sandbox.settings import SandboxSettings
-from yett.sandbox.transport_choice import TransportChoice
+from yett.sandbox.status import PoolStatus
+from yett.sandbox.supply import Supply
 
-GATEWAY_LABEL = "yett.gateway"
-RUN_LABEL = "yett.run"
-
-_SOCKET_PATH_LIMIT = 107 - len("/12345678901234567890123456/s")
-_RETRY = 5.0
-_REMEMBER = 60.0
-"""How long a container that an engine may make late is looked for, in seconds."""
-
-
-@dataclass(slots=True)
-class _Seat:
-    """A session's place in the pool."""
-
-    free: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(1, max_value=1))
-    container: Container | None = None
-    waiting: int = 0
-    ended: bool = False
-    used_at: float = 0.0
-
-    @property
-    def taken(self) -> bool:
-        return self.free.value == 0
+_TICK = 5.0
 
 
 class DockerSandboxes:
@@ -79,37 +61,32 @@ class DockerSandboxes:
         Raises:
             ConfigurationError: `run_dir` is too long for a socket.
         """
-        if len(str(run_dir).encode()) > _SOCKET_PATH_LIMIT:
-            raise ConfigurationError(
-                f"The folder for sandbox sockets is longer than {_SOCKET_PATH_LIMIT} bytes: {run_dir}",
-                advice="Choose a shorter one, as /run/yett.",
-            )
         self.engine = driver_of(settings)
-        self._transports = TransportChoice(settings)
-        self._forward = forward
         self._settings = settings
-        self._instance = instance
-        self._run = entropy.id("run")
-        self._run_dir = run_dir
-        self._entropy = entropy
-        self._seccomp = seccomp_profile()
-        self._seats: dict[str, _Seat] = {}
-        self._spares: list[Container] = []
-        self._making = 0
-        self._alive = 0
-        self._doomed: dict[str, float] = {}
+        self._once = settings.lifetime == "call"
+        self._seats = Seats(shared=not self._once)
+        self._maker = Maker(
+            self.engine, settings, instance=instance, run_dir=run_dir, entropy=entropy, forward=forward
+        )
+        self._supply = Supply(self._maker, settings, serving=lambda: self._leased > 0)
+        self._room = Room(self._seats, self._supply, settings, empty=self._empty)
+        self._reaper = Reaper(self.engine, self._maker, settings, run_dir=run_dir)
+        self._janitor = Janitor(
+            settings.engine if settings.driver == "docker" else "", f"{RUN_LABEL}={self._maker.run}"
+        )
+        self._leased = 0
         self._closed = False
         self._tasks: TaskGroup | None = None
+        self._stopped = anyio.Event()
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        """Start keeping spares and ending idle containers."""
-        self._run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._run_dir.chmod(0o700)
+        """Start keeping containers warm and ending idle ones."""
+        self._maker.prepare()
+        self._janitor.start()
         # The background lives in a group of its own, so that ending it does not cancel our caller.
         owner = await self._stack.enter_async_context(anyio.create_task_group())
         await owner.start(self._background)
-        self._refill()
         return self
 
     async def __aexit__(
@@ -124,21 +101,22 @@ class DockerSandboxes:
         """The session's container for one call. Cancelled or failed use destroys it.
 
         An `ExecutionError` that the container answered in good order (no such file) is not failed use.
+        Where the engine shares this machine, destroyed means dead and not yet cleared away: a call does
+        not wait for the engine to do that.
 
         Raises:
             SandboxUnavailable: no engine, no image, or the engine does not answer in time.
             ExecutionError: the session's container, or the pool, is busy.
         """
-        seat = self._seats.setdefault(session, _Seat())
+        seat = self._seats.of(session)
         await self._sit(seat)
         try:
-            _check_not_ended(seat)
-            container = seat.container
-            if container is None or not container.usable:
-                container = seat.container = await self._obtain()
+            seat.check()
+            container = await self._container(seat, principal)
             orderly = False
+            self._leased += 1
             try:
-                _check_not_ended(seat)
+                seat.check()
                 container.principal = principal
                 yield container
                 orderly = True
@@ -146,41 +124,44 @@ class DockerSandboxes:
                 orderly = True
                 raise
             finally:
+                self._leased -= 1
                 if not orderly or not container.usable or self._once or self._closed or seat.ended:
                     seat.container = None
-                    await self._bury(container)
+                    await self._supply.give_up(seat.key, container)
         finally:
             seat.used_at = anyio.current_time()
             seat.free.release()
-            if seat.container is None and not seat.waiting and self._seats.get(session) is seat:
-                del self._seats[session]
+            self._seats.leave(seat)
 
     async def end(self, session: str) -> None:
         """Destroy the session's container, also under a running call, which then fails."""
-        seat = self._seats.pop(session, None)
-        if seat is None:
-            return
-        seat.ended = True  # for the calls that wait for it or make its container just now
-        if seat.container is not None:
-            container, seat.container = seat.container, None
-            await self._bury(container)
+        for seat in self._seats.pop(session):
+            await self._empty(seat)
 
     async def reap(self) -> int:
-        """Remove what crashed gateways of this state directory left behind; how many containers.
+        """Remove what crashed gateways left behind; how many containers.
 
         Raises:
             SandboxUnavailable: the engine does not answer.
         """
-        found = await self.engine.labelled(f"{GATEWAY_LABEL}={self._instance}")
-        left = [name for name, labels in found.items() if labels.get(RUN_LABEL) != self._run]
-        for name in left:
-            await self.engine.remove(name)
-        ours = {seat.container.name for seat in self._seats.values() if seat.container}
-        ours |= {spare.name for spare in self._spares}
-        for folder in self._run_dir.iterdir() if self._run_dir.exists() else ():
-            if not self._making and f"yett-{folder.name}" not in ours:
-                shutil.rmtree(folder, ignore_errors=True)
-        return len(left)
+        return await self._reaper.reap()
+
+    def status(self) -> PoolStatus:
+        """How the pool is now."""
+        held = sum(1 for seat in self._seats if seat.container is not None)
+        return PoolStatus(
+            alive=self._maker.alive,
+            making=self._maker.making,
+            warm=self._supply.warm,
+            leased=self._leased,
+            idle=max(0, held - self._leased),
+            waiting=self._supply.waiting,
+            refill_seconds=self._maker.seconds,
+            evicted=self._room.evicted,
+            refused=self._supply.refused,
+            reaped=self._reaper.removed,
+            breaker=self.engine.breaker.state,
+        )
 
     async def aclose(self) -> None:
         """Destroy every container and stop. Idempotent."""
@@ -188,129 +169,82 @@ class DockerSandboxes:
         with anyio.CancelScope(shield=True):
             if self._tasks is not None:
                 self._tasks.cancel_scope.cancel()
-            containers = [seat.container for seat in self._seats.values() if seat.container] + self._spares
-            self._seats.clear()
-            self._spares = []
+                await self._stopped.wait()
             async with anyio.create_task_group() as group:
-                for container in containers:
-                    group.start_soon(self._bury, container)
-            await self._bury_doomed()
+                group.start_soon(self._supply.aclose)
+                for session in {seat.session for seat in self._seats}:
+                    group.start_soon(self.end, session)
+            if self._maker.in_doubt:
+                with suppress(SandboxUnavailable):
+                    await self._reaper.reap()
+            await self._janitor.aclose()
             await self.engine.aclose()
 
-    @property
-    def _once(self) -> bool:
-        return self._settings.lifetime == "call"
-
-    async def _sit(self, seat: _Seat) -> None:
+    async def _sit(self, seat: Seat) -> None:
         """Take the seat, or say that it is taken."""
         if self._closed:
+            self._seats.leave(seat)
             raise SandboxUnavailable("The gateway is stopping.")
         if seat.taken and seat.waiting >= self._settings.queue:
-            raise _busy("This session's sandbox is busy")
+            raise self._supply.busy("This session's sandbox is busy")
         seat.waiting += 1
         try:
             with anyio.fail_after(self._settings.queue_wait):
                 await seat.free.acquire()
         except TimeoutError:
-            raise _busy("This session's sandbox is busy") from None
+            raise self._supply.busy("This session's sandbox is busy") from None
         finally:
             seat.waiting -= 1
+            self._seats.leave(seat)
 
-    async def _obtain(self) -> Container:
-        while self._spares:
-            spare = self._spares.pop()
-            self._refill()
-            if spare.usable and spare.alive:
-                return spare
-            await self._bury(spare)
-        if self._alive >= self._settings.containers:
-            raise _busy("All sandboxes are in use")
-        return await self._make()
-
-    async def _make(self) -> Container:
-        token = self._entropy.id("c").removeprefix("c-")
-        name = f"yett-{token}"
-        if self._tasks is None:
-            raise SandboxUnavailable("The sandboxes were not entered.")
-        self._alive += 1
-        self._making += 1
-        try:
-            container = await Container.create(
-                self.engine,
-                self._settings,
-                name=name,
-                folder=self._run_dir / token,
-                secret=Secret(self._entropy.token()),
-                seccomp=self._seccomp,
-                labels={GATEWAY_LABEL: self._instance, RUN_LABEL: self._run},
-                transports=self._transports,
-                tasks=self._tasks,
-                forward=self._forward,
-            )
-        except BaseException:
-            self._alive -= 1
-            self._doom(name)  # an engine that hung may still make it
-            raise
-        finally:
-            self._making -= 1
+    async def _container(self, seat: Seat, principal: Principal | None) -> Container:
+        """The seat's container, or a new one."""
+        if seat.container is not None:
+            aged = anyio.current_time() - seat.born_at > self._settings.max_age
+            if seat.container.usable and not aged:
+                return seat.container
+            await self._empty(seat)
+        key = _key(seat.session, principal)
+        if not self._once:
+            await self._room.make(key)
+        container = await self._supply.take(key)
         if self._closed:
-            await self._bury(container)
+            await self._supply.give_up(key, container)
             raise SandboxUnavailable("The gateway is stopping.")
+        seat.container, seat.key, seat.born_at = container, key, anyio.current_time()
         return container
 
-    async def _bury(self, container: Container) -> None:
-        if await container.destroy():
-            self._alive -= 1
-            if not container.removed:
-                self._doom(container.name)
-
-    def _refill(self) -> None:
-        if self._tasks is not None and not self._closed:
-            self._tasks.start_soon(self._make_spare)
-
-    async def _make_spare(self) -> None:
-        if (
-            self._making
-            or len(self._spares) >= self._settings.spares
-            or self._alive >= self._settings.containers
-        ):
-            return
-        with suppress(SandboxUnavailable):  # a call that needs one will say so
-            self._spares.append(await self._make())
-            self._refill()
+    async def _empty(self, seat: Seat) -> None:
+        container, seat.container = seat.container, None
+        if container is not None:
+            await self._supply.give_up(seat.key, container)
 
     async def _background(self, *, task_status: TaskStatus[None]) -> None:
-        async with anyio.create_task_group() as self._tasks:
-            task_status.started()
-            await self._look_after()
+        try:
+            async with anyio.create_task_group() as self._tasks:
+                self._supply.start(self._tasks)
+                self._tasks.start_soon(self._reaper.run)
+                task_status.started()
+                await self._look_after()
+        finally:
+            self._stopped.set()
 
     async def _look_after(self) -> None:
-        """End what is idle, and try again to remove what the engine would not."""
+        """End what is idle or old, and keep what is warm well."""
+        limits = self._settings
+        tick = min(_TICK, limits.idle / 2, limits.max_age / 2, limits.spare_age / 2)
         while True:
-            await anyio.sleep(min(_RETRY, self._settings.idle / 2))
-            before = anyio.current_time() - self._settings.idle
-            for session, seat in list(self._seats.items()):
-                busy = seat.container is not None and seat.container.has_programs
-                if not seat.taken and not seat.waiting and not busy and seat.used_at < before:
-                    await self.end(session)
-            await self._bury_doomed()
-            self._refill()
-
-    async def _bury_doomed(self) -> None:
-        for name, until in tuple(self._doomed.items()):
-            with suppress(SandboxUnavailable):
-                await self.engine.remove(name)
-                if anyio.current_time() >= until:
-                    self._doomed.pop(name, None)
-
-    def _doom(self, name: str) -> None:
-        self._doomed[name] = anyio.current_time() + _REMEMBER
+            await anyio.sleep(tick)
+            now = anyio.current_time()
+            for seat in self._seats:
+                if seat.background:
+                    seat.used_at = now  # idle from when its programs have ended
+                old = now - seat.used_at > limits.idle or now - seat.born_at > limits.max_age
+                if seat.at_rest and (old or seat.dead):
+                    await self.end(seat.session)
+            await self._supply.look_after()
 
 
-def _check_not_ended(seat: _Seat) -> None:
-    if seat.ended:
-        raise ExecutionError("The session has ended; nothing was run.")
-
-
-def _busy(what: str) -> ExecutionError:
-    return ExecutionError(f"{what}; nothing was run. Retry after a few seconds.")
+def _key(session: str, principal: Principal | None) -> str:
+    """Who a container is counted as. An agent's name and a session's can't be taken for one another."""
+    return f"agent {principal.agent}" if principal is not None else f"session {session}"

@@ -26,7 +26,8 @@ import anyio.to_thread
 
 from yett.action import JsonObject
 from yett.errors import SandboxUnavailable
-from yett.sandbox.engine import ContainerState, EngineFacts
+from yett.sandbox.breaker import Breaker
+from yett.sandbox.engine import ContainerState, EngineFacts, FoundContainer
 from yett.sandbox.runc_cgroup import cgroup_path, cgroup_version, end_and_clear, member
 from yett.sandbox.runc_images import ImageRoots
 from yett.sandbox.runc_program import RuncProgram
@@ -48,6 +49,7 @@ class Runc:
 
     def __init__(self, settings: SandboxSettings) -> None:
         """`settings.runc_images` and `runc_state` are its folders, `engine_deadline` bounds each run."""
+        self.breaker = Breaker(settings.breaker_pause)
         self._settings = settings
         state = Path(settings.runc_state)
         self._bundles = state / "bundles"
@@ -100,7 +102,8 @@ class Runc:
 
     async def start(self, name: str) -> None:
         """See the port."""
-        with anyio.CancelScope(shield=True):  # bounded by the deadline; half a start is no state
+        # Shielded, and bounded by the deadline: half a start is no state.
+        with self.breaker.attempt(), anyio.CancelScope(shield=True):
             pidfd = await self._work(lambda: self._run(name))
             self._inits[name] = pidfd
             asyncio.get_running_loop().add_reader(pidfd, self._ended, name)
@@ -134,12 +137,13 @@ class Runc:
                 await asyncio.shield(clearing)
         await self._work(lambda: self._clear(name, None))
 
-    async def labelled(self, label: str) -> dict[str, Mapping[str, str]]:
+    async def labelled(self, label: str) -> tuple[FoundContainer, ...]:
         """See the port."""
-        key, _, value = label.partition("=")
-        known = await self._work(self._known)
-        found = {name: cast("dict[str, str]", each["labels"]) for name, each in known.items()}
-        return {name: labels for name, labels in found.items() if labels.get(key) == value}
+        key, equals, value = label.partition("=")
+        found = await self._work(self._found)
+        return tuple(
+            each for each in found if key in each.labels and (not equals or each.labels[key] == value)
+        )
 
     async def aclose(self) -> None:
         """Wait for what is being cleared away, and let go of the rest without touching it."""
@@ -179,6 +183,7 @@ class Runc:
             cgroup=cgroup_version(),
             runtimes=frozenset({"runc"}),
             userns=True,
+            oci=version.version,
             security=tuple(security),
         )
 
@@ -248,6 +253,19 @@ class Runc:
             except (OSError, ValueError):
                 continue  # just being made, or just going
         return found
+
+    def _found(self) -> list[FoundContainer]:
+        return [
+            FoundContainer(name=name, labels=cast("dict[str, str]", each["labels"]), running=self._runs(name))
+            for name, each in self._known().items()
+        ]
+
+    def _runs(self, name: str) -> bool:
+        """Whether its PID 1 lives, whoever started it."""
+        try:
+            return member(int((self._bundle_of(name) / "pid").read_text()), name)
+        except (OSError, ValueError):
+            return False
 
     def _bundle_of(self, name: str) -> Path:
         if not _NAME.fullmatch(name):

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yett.errors import SandboxUnavailable
+from yett.sandbox.breaker import EngineSilent
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _ADVICE = "apt-get install runc (1.1.12 or later, or a distribution's version with the fix)"
@@ -126,7 +127,7 @@ class RuncProgram:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 if isinstance(fault, subprocess.TimeoutExpired):
-                    raise SandboxUnavailable(
+                    raise EngineSilent(
                         f"runc did not end within {self._deadline:g} s and was killed."
                     ) from None
                 raise

@@ -140,8 +140,9 @@ def oci_spec(
     _check(body, host)
     uid, gid = (int(part) for part in str(body["User"]).split(":"))
     mounts = cast("list[JsonObject]", host.get("Mounts") or [])
-    # Files of a host folder belong to ids of the host: there the container's user is the one it was given.
-    outside = all(mount.get("Target") == SOCKET for mount in mounts)
+    bound = [_bind(mount) for mount in mounts]
+    # Files of a host folder belong to ids of the host: who writes there is the one it was given to.
+    outside = not any("rw" in cast("list[str]", mount["options"]) for mount in bound)
     ids = host_ids(name)
     security = _security(cast("list[str]", host["SecurityOpt"]))
     process: dict[str, JsonValue] = {
@@ -169,7 +170,7 @@ def oci_spec(
         "mounts": [
             *_system_mounts(int(cast("int", host["ShmSize"]))),
             *(_tmpfs(where, str(words)) for where, words in cast("JsonObject", host["Tmpfs"]).items()),
-            *(_bind(mount) for mount in mounts),
+            *bound,
         ],
         "linux": {
             "namespaces": [{"type": kind} for kind in NAMESPACES],

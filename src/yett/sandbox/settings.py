@@ -45,12 +45,19 @@ _POSITIVE = (
     "kill_grace",
     "file_deadline",
     "idle",
+    "max_age",
     "containers",
+    "per_agent",
+    "evict_after",
+    "backlog",
     "queue_wait",
     "image_size",
     "image_files",
+    "refillers",
+    "spare_age",
+    "reap_interval",
 )
-_NOT_NEGATIVE = ("queue", "spares")
+_NOT_NEGATIVE = ("queue", "warm")
 _WORDS = {
     "driver": ("docker", "runc"),
     "lifetime": ("session", "call"),
@@ -58,7 +65,88 @@ _WORDS = {
     "transport": ("auto", "socket", "attach"),
 }
 _RUNNER_REQUEST = 32 * MIB
+_ON_THIS_KERNEL = frozenset({"runc", "crun"})
+_SENTRY_THREADS = 8
+_SENTRY_ITSELF = 256
 """MAX_REQUEST of runner.c: the runner ends the container on anything larger."""
+
+
+UID = 65534
+"""Who programs run as where no folder of the host says otherwise."""
+
+PROTECTED = (
+    ".git",
+    ".githooks",
+    ".husky",
+    ".pre-commit-config.yaml",
+    ".github",
+    ".gitlab-ci.yml",
+    ".envrc",
+    ".mise.toml",
+    ".vscode",
+    ".idea",
+    ".zed",
+    ".devcontainer",
+    ".claude",
+    ".cursor",
+    ".codex",
+    ".gemini",
+    ".mcp.json",
+)
+"""What tools of the developer run or obey by themselves: hooks and settings of git, what a server builds
+after a push, what a shell loads in the folder, tasks of editors, hooks and servers of other agents."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostWorkspace:
+    """A folder of the host at /workspace. Sizes are bytes.
+
+    Attributes:
+        path: absolute, no part of it a symbolic link.
+        writable: whether programs may write to it; they run as `uid` and `gid` then, its owner.
+        quota, files: what it may hold; over it, programs that make it grow are killed.
+        reserve: what must stay free on its file system.
+        protect: names that are mounted read-only over it, where there are such.
+        disk_rate, disk_operations: of its disk, a second, for reading and for writing.
+        interval: seconds between two looks at what it holds, while something runs.
+    """
+
+    path: str
+    writable: bool = False
+    uid: int = UID
+    gid: int = UID
+    quota: int = 1024 * MIB
+    files: int = 200_000
+    reserve: int = 512 * MIB
+    protect: tuple[str, ...] = PROTECTED
+    disk_rate: int = 128 * MIB
+    disk_operations: int = 4000
+    interval: float = 0.25
+
+    def __post_init__(self) -> None:
+        """Refuse what would be no limit, and a folder that belongs to root.
+
+        Raises:
+            ConfigurationError: which, and what to do.
+        """
+        for name in ("quota", "files", "reserve", "disk_rate", "disk_operations", "interval"):
+            if not getattr(self, name) > 0:
+                raise ConfigurationError(f"sandbox workspace {name} must be more than zero", path=(name,))
+        if not self.path.startswith("/"):
+            raise ConfigurationError("sandbox workspace must be an absolute path", path=("workspace",))
+        for name in self.protect:
+            if not name or "/" in name or name in {".", ".."} or "\0" in name:
+                raise ConfigurationError(
+                    f"{name!r} can't be protected: only a name directly in the workspace can, because a"
+                    " program could move the folder that holds it",
+                    path=("protect",),
+                )
+        if self.writable and 0 in {self.uid, self.gid}:
+            raise ConfigurationError(
+                f"{self.path} belongs to root, and programs that write to it would run as root",
+                path=("workspace",),
+                advice=f"give it to the user who works there: chown USER: {self.path}",
+            )
 
 
 def _default_environment() -> dict[str, str]:
@@ -82,7 +170,7 @@ class SandboxSettings:
         image_size, image_files: of an image that the runc driver unpacks, bytes and entries.
         image: an image with `/yett-runner` in it.
         runtime: an OCI runtime the engine knows (`runc`, `runsc`).
-        workspace: a folder of the host at /workspace, read-only; without one it is empty and writable.
+        workspace: a folder of the host at /workspace; without one it is empty and in memory.
         lifetime: `session` keeps the container between the calls of a session; `call` never uses one twice.
         timeout: the longest a command may run; a longer wish is lowered to this.
         after_timeout: `destroy` throws the container away with its files; `keep` keeps it when its runner
@@ -105,8 +193,15 @@ class SandboxSettings:
             are then not told.
         start_deadline: from the start of a container until its runner has said hello.
         idle: after this long without a call a session's container is destroyed.
-        containers: at most this many at a time; `queue` calls may wait for a busy one, `queue_wait` each.
-        spares: containers kept started for sessions that have none yet.
+        max_age: a session's container this old is destroyed between two calls, background programs or not.
+        containers: at most this many alive at a time, `per_agent` of them for one agent.
+        evict_after: a session's container that was idle this long makes room for another session's when all
+            are in use; the longest idle one first, never one with a background program.
+        queue: calls that may wait for a session's busy container, `queue_wait` each.
+        backlog: calls that may wait for a never-used container, `queue_wait` each.
+        warm: never-used containers kept ready; `refillers` make them, so many at a time.
+        spare_age: a never-used container this old is replaced.
+        reap_interval: how often containers and socket folders that nobody holds are looked for.
         environment: what every program gets; a call's own variables win.
     """
 
@@ -119,7 +214,7 @@ class SandboxSettings:
     transport: Literal["auto", "socket", "attach"] = "auto"
     image: str = "yett/tiny:latest"
     runtime: str = "runc"
-    workspace: str = ""
+    workspace: HostWorkspace | None = None
     lifetime: Literal["session", "call"] = "session"
     timeout: float = 60.0
     after_timeout: Literal["destroy", "keep"] = "destroy"
@@ -148,10 +243,17 @@ class SandboxSettings:
     kill_grace: float = 0.5
     file_deadline: float = 20.0
     idle: float = 900.0
+    max_age: float = 86_400.0
     containers: int = 32
+    per_agent: int = 8
+    evict_after: float = 60.0
     queue: int = 4
+    backlog: int = 64
     queue_wait: float = 60.0
-    spares: int = 1
+    warm: int = 2
+    refillers: int = 2
+    spare_age: float = 600.0
+    reap_interval: float = 60.0
     environment: Mapping[str, str] = field(default_factory=_default_environment)
 
     def __post_init__(self) -> None:
@@ -177,10 +279,25 @@ class SandboxSettings:
             raise ConfigurationError(
                 "request_limit and file_limit must stay under 32 MiB", path=("request_limit",)
             )
-        if self.workspace and not self.workspace.startswith("/"):
-            raise ConfigurationError("sandbox workspace must be an absolute path", path=("workspace",))
         if self.memory < 6 * MIB:
             raise ConfigurationError("the engine takes no memory limit under 6 MiB", path=("memory",))
+
+    @property
+    def user(self) -> tuple[int, int]:
+        """The uid and gid of everything in a container, as the container sees them."""
+        writable = self.workspace is not None and self.workspace.writable
+        return (self.workspace.uid, self.workspace.gid) if self.workspace and writable else (UID, UID)
+
+    @property
+    def host_pids(self) -> int:
+        """What the container's cgroup may hold on the host, for `pids` of its own.
+
+        Under gVisor each process of a program is several threads of the host, beside the Sentry's own, and a
+        Sentry that gets no thread when it wants one dies with everything in it.
+        """
+        if self.runtime in _ON_THIS_KERNEL:
+            return self.pids
+        return self.pids * _SENTRY_THREADS + _SENTRY_ITSELF
 
     def _check_words(self) -> None:
         for name, words in _WORDS.items():

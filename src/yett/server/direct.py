@@ -182,8 +182,8 @@ def _call(message: JsonObject) -> _Call | None:
     name, arguments, meta = params.get("name"), params.get("arguments", {}), params.get("_meta", {})
     if not isinstance(name, str) or not isinstance(arguments, dict) or not isinstance(meta, dict):
         return None
-    if any(key.startswith(_MODERN) for key in meta):
-        return None
+    if "progressToken" in meta or any(key.startswith(_MODERN) for key in meta):
+        return None  # progress needs the SDK's stream
     return _Call(id=number, name=name, arguments=arguments)
 
 

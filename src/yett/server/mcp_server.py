@@ -33,6 +33,7 @@ from yett.action import (
     Kind,
     Question,
     Request,
+    Tell,
     ToolDefinition,
     ToolResult,
     Transport,
@@ -160,6 +161,7 @@ class McpServer:
             arguments=params.arguments or {},
             arrival=arrival,
             answer=_answer(params) if modern else None,
+            tell=_teller(ctx, params),
         )
         dialogue = LegacyDialogue(ctx) if arrival.can_elicit and not modern else None
         reply = await self._gate.pass_(request, dialogue)
@@ -186,6 +188,20 @@ class LegacyDialogue:
         except MCPError:
             return None
         return ElicitationAnswer(nonce=question.nonce, approve=_choice(said))
+
+
+def _teller(ctx: Context, params: t.CallToolRequestParams) -> Tell | None:
+    """Progress for a client that gave a token for it; both eras carry it beside the answer."""
+    if not params.meta or params.meta.get("progress_token") is None:
+        return None
+
+    async def tell(seconds: float, message: str) -> None:
+        try:
+            await ctx.session.report_progress(seconds, message=message)
+        except (MCPError, anyio.BrokenResourceError, anyio.ClosedResourceError):
+            log.info("a client was gone before it could be told of progress")
+
+    return tell
 
 
 async def _tell(session: Any) -> None:

@@ -16,6 +16,7 @@ from http import HTTPStatus
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from yett.action import Arrival, Authorized, JsonObject, Kind, Request, ToolDefinition, ToolResult, Transport
+from yett.errors import ExecutionError
 from yett.ports import Gate, HttpRequest, HttpResponse, Outbound
 
 NAME = "http_request"
@@ -39,6 +40,8 @@ _TEXT_TYPES = (
     "application/javascript",
     "application/x-www-form",
 )
+_BODIES = frozenset({"body", "json", "body_base64"})
+"""The arguments that give the body; one of them at most."""
 _CHARSETS = frozenset(
     {
         "ascii", "us-ascii", "utf-8", "utf8", "utf-16", "utf-16le", "utf-16be", "shift_jis", "euc-jp",
@@ -84,10 +87,12 @@ class HttpRequestTool:
     async def run(self, call: Authorized) -> ToolResult:
         """Send the request; pass a redirect back through the gate; show the response."""
         arguments = call.action.arguments
-        if "body" in arguments and "json" in arguments:
-            return ToolResult.text("Give either body or json, not both.", is_error=True)
+        if len(_BODIES & arguments.keys()) > 1:
+            return ToolResult.text("Give one of body, json and body_base64.", is_error=True)
         request = self._request(arguments, call.deadline)
         response = await self._outbound.send(request, call.action.principal)
+        if call.action.kind is Kind.HTTP:
+            return _whole(response)
         location = _header(response, "location")
         hops = arguments.get("max_redirects", self._settings.redirects)
         if response.status in _REDIRECTS and location and isinstance(hops, int) and hops > 0:
@@ -98,6 +103,8 @@ class HttpRequestTool:
         given = arguments.get("headers") or {}
         headers = [(n, str(v)) for n, v in given.items()] if isinstance(given, dict) else []
         body = str(arguments.get("body", "")).encode()
+        if "body_base64" in arguments:
+            body = _from_base64(str(arguments["body_base64"]))
         if "json" in arguments:
             body = json.dumps(arguments["json"], ensure_ascii=False, allow_nan=False).encode()
             if all(name.lower() != "content-type" for name, _ in headers):
@@ -150,12 +157,12 @@ def next_arguments(arguments: JsonObject, response: HttpResponse, location: str,
         status in {301, 302} and method == "POST"
     )
     result: JsonObject = {
-        key: arguments[key] for key in ("timeout", "headers", "body", "json") if key in arguments
+        key: arguments[key] for key in ("timeout", "headers", *sorted(_BODIES)) if key in arguments
     }
     if turns_into_get:
         method = "GET"
-        result.pop("body", None)
-        result.pop("json", None)
+        for key in _BODIES:
+            result.pop(key, None)
     headers = result.pop("headers", None)
     if isinstance(headers, dict):
         same = _origin(url) == _origin(response.url)
@@ -177,6 +184,27 @@ def _origin(url: str) -> tuple[str, str]:
 
 def _header(response: HttpResponse, name: str) -> str:
     return next((value for key, value in response.headers if key.lower() == name), "")
+
+
+def _from_base64(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        raise ExecutionError("body_base64 is not base64.") from None
+
+
+def _whole(response: HttpResponse) -> ToolResult:
+    """The response as a program needs it: every header, and every byte."""
+    shown: JsonObject = {
+        "status": response.status,
+        "headers": [[name, value] for name, value in response.headers],
+        "truncated": response.truncated,
+    }
+    try:
+        shown["body"] = response.body.decode()
+    except UnicodeDecodeError:
+        shown["body_base64"] = base64.b64encode(response.body).decode("ascii")
+    return ToolResult(content=(), structured=shown)
 
 
 def _show_url(text: str) -> str:
@@ -250,6 +278,7 @@ def _definition(settings: HttpRequestSettings) -> ToolDefinition:
                 },
                 "body": {"type": "string", "description": "The body as text, sent as UTF-8."},
                 "json": {"type": "object", "description": "The body as JSON, instead of body."},
+                "body_base64": {"type": "string", "description": "The body as base64, instead of body."},
                 "timeout": {
                     "type": "number",
                     "exclusiveMinimum": 0,

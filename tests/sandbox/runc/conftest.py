@@ -65,7 +65,7 @@ def settings_of(tiny_image, folders):
             "driver": "runc",
             "engine": "unix:///nonexistent/engine.sock",
             "image": tiny_image,
-            "spares": 0,
+            "warm": 0,
             "timeout": 20.0,
             "kill_grace": 5.0,
             "engine_deadline": 30.0,

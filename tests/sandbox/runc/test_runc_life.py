@@ -16,6 +16,7 @@ from sandbox_world import marker, on_host, sh, until
 from yett.errors import SandboxUnavailable
 from yett.sandbox.runc_program import RuncProgram
 from yett.sandbox.runc_spec import FIRST_HOST_ID, NAMESPACES
+from yett.sandbox.settings import HostWorkspace
 
 pytestmark = pytest.mark.anyio
 
@@ -158,16 +159,16 @@ async def test_nothing_is_left_of_a_gateway_that_was_killed(
     gateway, instance, folders, sandboxes_of, containers_of
 ):
     process, seconds = gateway
-    await until(lambda: len(set(on_host(seconds)) - {process.pid}) == 2)
-    await until(lambda: len(containers_of(instance)) == 2)
+    await until(lambda: len(set(on_host(seconds)) - {process.pid}) == 4)
     process.kill()
     process.wait()
     await until(lambda: on_host(seconds) == [], 5.0)
     left = containers_of(instance)
-    assert len(left) == 2
+    assert len(left) >= 3  # two at work, one idle, and what was just being made
     async with sandboxes_of() as boxes:
-        assert await boxes.reap() == 2
+        assert await boxes.reap() >= len(left)
         assert await boxes.reap() == 0
+    assert containers_of(instance) == []
     assert [trace for name in left for trace in traces(name, folders)] == []
 
 
@@ -232,7 +233,7 @@ async def test_a_runc_that_hangs_fails_its_call_in_time_and_leaves_no_trace(
 ):
     """Also where the container runs already, and only runc does not come back."""
     program, seconds = hanging
-    async with sandboxes_of() as boxes:
+    async with sandboxes_of(breaker_pause=0.2) as boxes:
         async with boxes.lease("a"):
             whole = boxes.engine._program
             boxes.engine._program = program
@@ -242,6 +243,7 @@ async def test_a_runc_that_hangs_fails_its_call_in_time_and_leaves_no_trace(
             await until(lambda: on_host(seconds) == [])
             assert len(containers_of(instance)) == 1
             boxes.engine._program = whole
+            await until(lambda: boxes.engine.breaker.passable)
         async with boxes.lease("b") as box:
             assert (await box.run(sh("echo hi"))).stdout == b"hi\n"
     assert containers_of(instance) == []
@@ -256,7 +258,22 @@ async def test_a_call_cancelled_at_any_moment_leaves_no_container(
             with anyio.move_on_after(wait):
                 async with boxes.lease("s"):
                     await anyio.sleep_forever()
-            assert boxes._alive == 0
         await until(lambda: containers_of(instance) == [], 5.0)
     for folder in ("bundles", "states"):
         assert contents(Path(folders["runc_state"]) / folder) == []
+
+
+async def test_a_writable_workspace_is_refused_and_a_readable_one_is_read(tmp_path, sandboxes_of):
+    """Its user is no owner of anything on the host, which is the point of it."""
+    (tmp_path / "hello").write_text("hi")
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    for owned in (tmp_path, tmp_path / "hello"):
+        os.chown(owned, 1234, 1234)
+    async with sandboxes_of(workspace=HostWorkspace(path=str(tmp_path))) as boxes, boxes.lease("s") as box:
+        assert (await box.run(sh("cat hello; touch x"))).stdout == b"hi"
+    theirs = HostWorkspace(path=str(tmp_path), writable=True, uid=1234, gid=1234)
+    async with sandboxes_of(workspace=theirs) as boxes:
+        with pytest.raises(SandboxUnavailable, match="owner of a folder"):
+            async with boxes.lease("s"):
+                pass

@@ -36,6 +36,9 @@ ABOUT_THE_ENGINE = {
     "test_reaping_removes_what_crashed_gateways_of_this_state_left_and_nothing_else",
     "test_reaping_with_an_engine_that_lost_its_containers_is_quiet",
     "test_nothing_survives_a_gateway_that_is_killed_in_mid_call",
+    "test_a_writable_folder_is_written_as_its_owner",
+    "test_nothing_is_left_at_the_engine",
+    "test_the_janitor_leaves_with_an_orderly_gateway_and_knows_nothing",
     "test_a_call_cancelled_while_its_container_is_made_leaves_none",
 }
 
