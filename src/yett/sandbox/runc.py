@@ -17,7 +17,8 @@ import re
 import select
 import shutil
 import signal
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -28,7 +29,7 @@ from yett.action import JsonObject
 from yett.errors import SandboxUnavailable
 from yett.sandbox.breaker import Breaker
 from yett.sandbox.engine import ContainerState, EngineFacts, FoundContainer
-from yett.sandbox.runc_cgroup import cgroup_path, cgroup_version, end_and_clear, member
+from yett.sandbox.runc_cgroup import cgroup_path, cgroup_version, clear_empty, end_and_clear, member
 from yett.sandbox.runc_images import ImageRoots
 from yett.sandbox.runc_program import RuncProgram
 from yett.sandbox.runc_spec import oci_spec
@@ -37,6 +38,8 @@ from yett.sandbox.settings import SandboxSettings
 T = TypeVar("T")
 
 _WORKERS = 4
+_LATEST = 30.0
+"""Seconds after its deadline in which a runc whose gateway is dead may still be at work."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _SPOKEN_API = (1, 41)
 """The Engine API whose `ContainerCreate` is understood."""
@@ -60,6 +63,7 @@ class Runc:
             files=settings.image_files,
             deadline=settings.engine_deadline,
         )
+        self._orphan_age = 2 * settings.engine_deadline + _LATEST
         self._program = RuncProgram(state=self._states, deadline=settings.engine_deadline)
         self._facts: EngineFacts | None = None
         self._workers: anyio.CapacityLimiter | None = None
@@ -255,10 +259,20 @@ class Runc:
         return found
 
     def _found(self) -> list[FoundContainer]:
+        known = self._known()
+        self._clear_orphans(known)
         return [
             FoundContainer(name=name, labels=cast("dict[str, str]", each["labels"]), running=self._runs(name))
-            for name, each in self._known().items()
+            for name, each in known.items()
         ]
+
+    def _clear_orphans(self, known: Collection[str]) -> None:
+        """What a runc that outlived its gateway made after all was cleared away."""
+        clear_empty(known, self._orphan_age)
+        for state in self._states.iterdir() if self._states.exists() else ():
+            with contextlib.suppress(OSError):
+                if state.name not in known and time.time() - state.stat().st_ctime >= self._orphan_age:
+                    self._clear(state.name, None)
 
     def _runs(self, name: str) -> bool:
         """Whether its PID 1 lives, whoever started it."""

@@ -11,7 +11,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from yett.errors import SandboxUnavailable
@@ -57,6 +57,20 @@ def end_and_clear(name: str, seconds: float, *, mount: Path = Path("/sys/fs/cgro
         for folder in left:
             _kill(folder, name)
         time.sleep(_PAUSE)
+
+
+def clear_empty(known: Collection[str], age: float, *, mount: Path = Path("/sys/fs/cgroup")) -> None:
+    """Take away cgroups without a process, older than `age` seconds, whose names are not `known`.
+
+    A runc whose gateway was killed may make one after it was cleared away. The kernel refuses to remove one
+    that is in use.
+    """
+    now = time.time()
+    for parent in _folders("", mount):
+        for folder in parent.iterdir() if parent.exists() else ():
+            with contextlib.suppress(OSError):
+                if folder.is_dir() and folder.name not in known and now - folder.stat().st_ctime >= age:
+                    folder.rmdir()
 
 
 def _folders(name: str, mount: Path) -> Iterator[Path]:

@@ -34,6 +34,10 @@ def traces(name, folders):
     return [p for p in (*groups, state / "bundles" / name, state / "states" / name) if p.exists()]
 
 
+def parents():
+    return [group / "yett" for group in Path("/sys/fs/cgroup").iterdir() if (group / "yett").is_dir()]
+
+
 def namespace(pid, kind):
     return (Path("/proc") / str(pid) / "ns" / KINDS.get(kind, kind)).readlink()
 
@@ -277,3 +281,17 @@ async def test_a_writable_workspace_is_refused_and_a_readable_one_is_read(tmp_pa
         with pytest.raises(SandboxUnavailable, match="owner of a folder"):
             async with boxes.lease("s"):
                 pass
+
+
+async def test_what_an_orphaned_runc_makes_late_is_cleared_away(driver_with, folders):
+    driver, name = driver_with()
+    await driver.facts()
+    late = [folder / name for folder in parents()]
+    for folder in (*late, Path(folders["runc_state"]) / "states" / name):
+        folder.mkdir()
+    await driver.labelled("any")
+    assert len(traces(name, folders)) == len(late) + 1  # it may be somebody's who is just making it
+    driver._orphan_age = 1.0  # not 0: other tests make theirs beside this one
+    await anyio.sleep(1.1)
+    await driver.labelled("any")
+    assert traces(name, folders) == []
