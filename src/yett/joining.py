@@ -125,6 +125,7 @@ def sandbox_settings(shell: Shell) -> SandboxSettings:
     """The containers."""
     return SandboxSettings(
         image=shell.image if ":" in shell.image.rpartition("/")[2] else f"{shell.image}:latest",
+        driver=shell.driver,
         engine=shell.engine,
         transport=shell.transport,
         runtime=shell.runtime,

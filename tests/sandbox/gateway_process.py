@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A gateway that is there to be killed: IMAGE INSTANCE RUN_DIR SECONDS.
+"""A gateway that is there to be killed: IMAGE INSTANCE RUN_DIR SECONDS [SETTINGS_JSON].
 
 Two sessions run a long command, one is idle, and containers are made and thrown away all the time.
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from yett.sandbox.pool import DockerSandboxes
 from yett.sandbox.settings import SandboxSettings
 
 
-async def main(image: str, instance: str, run_dir: str, seconds: str) -> None:
-    settings = SandboxSettings(image=image, warm=1, refillers=4)
+async def main(image: str, instance: str, run_dir: str, seconds: str, more: str = "{}") -> None:
+    settings = SandboxSettings(image=image, warm=1, refillers=4, **json.loads(more))
     boxes = DockerSandboxes(settings, instance=instance, run_dir=Path(run_dir), entropy=RealEntropy())
 
     async def call(session: str) -> None:

@@ -22,7 +22,9 @@ def test_a_number_of_things_may_be_zero_and_not_less(name):
         SandboxSettings(**{name: -1})
 
 
-@pytest.mark.parametrize(("name", "value"), [("lifetime", "forever"), ("after_timeout", "hope")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("driver", "podman"), ("lifetime", "forever"), ("after_timeout", "hope")]
+)
 def test_an_unknown_word_is_refused(name, value):
     with pytest.raises(ConfigurationError, match=name):
         SandboxSettings(**{name: value})
@@ -46,3 +48,13 @@ def test_every_number_is_checked():
     plain = SandboxSettings()
     numbers = {f.name for f in fields(plain) if isinstance(getattr(plain, f.name), int | float)}
     assert numbers == {*_POSITIVE, *_NOT_NEGATIVE}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("runtime", "runsc"), ("transport", "attach"), ("runc_images", "images"), ("runc_state", "run")],
+)
+def test_what_the_runc_driver_cannot_do_is_refused_before_anything_is_made(name, value):
+    with pytest.raises(ConfigurationError, match="runc") as refused:
+        SandboxSettings(driver="runc", **{name: value})
+    assert refused.value.path == (name,)

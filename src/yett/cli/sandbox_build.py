@@ -27,7 +27,8 @@ from yett.cli.output import EXIT_CONFIGURATION, JsonFlag, complain, print_json, 
 from yett.sandbox.settings import MIB, SandboxSettings
 
 if TYPE_CHECKING:
-    from yett.sandbox.images import Built, ImageStore, Step
+    from yett.sandbox.images import Built, Images, ImageStore, Step
+    from yett.sandbox.images.unpacked import UnpackedImages
 
 
 class Recipe(StrEnum):
@@ -42,6 +43,13 @@ class Machine(StrEnum):
 
     amd64 = "amd64"
     arm64 = "arm64"
+
+
+class Driver(StrEnum):
+    """What makes the containers that an image is for."""
+
+    docker = "docker"
+    runc = "runc"
 
 
 def cache_folder() -> Path:
@@ -73,20 +81,25 @@ def build(
     build_network: Annotated[
         str, typer.Option("--network", help="For `base --from`: how the build reaches the package mirror.")
     ] = "bridge",
+    driver: Annotated[
+        Driver, typer.Option("--driver", help="For a Docker engine, or unpacked for runc alone (root).")
+    ] = Driver.docker,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing when it is there.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Build an image for sandboxes: yett/tiny and yett/base without any registry, or one of your own."""
     misuse = _misuse(recipe, source, tag, arch, apt_sources)
+    if driver is Driver.runc and source is not None:
+        misuse = "--driver runc goes with tiny and base; an image of your own is read from an engine"
     if misuse:
         complain(misuse, "yett sandbox build [tiny|base], or yett sandbox build --from IMAGE --tag NAME")
         raise typer.Exit(EXIT_CONFIGURATION)
     from yett.sandbox import images  # noqa: PLC0415 - see commands.py
 
     target = images.ARCHITECTURES[arch.value] if arch else None
-    with images.ImageStore(SandboxSettings().engine) as store, _shown() as on_step:
+    with _store(driver) as store, _shown() as on_step:
         built: Built
-        if source is not None and recipe is Recipe.base:
+        if isinstance(store, images.ImageStore) and source is not None and recipe is Recipe.base:
             built = images.build_base_from(
                 store,
                 source,
@@ -96,7 +109,7 @@ def build(
                 fresh=fresh,
                 on_step=on_step,
             )
-        elif source is not None:
+        elif isinstance(store, images.ImageStore) and source is not None:
             built = images.build_own(
                 store, source, name=tag or "", cache=cache_folder(), fresh=fresh, on_step=on_step
             )
@@ -137,7 +150,16 @@ def _misuse(
     return ""
 
 
-def _tag(store: ImageStore, arch: Machine | None) -> str:
+def _store(driver: Driver) -> ImageStore | UnpackedImages:
+    from yett.sandbox.images import ImageStore  # noqa: PLC0415 - see commands.py
+    from yett.sandbox.images.unpacked import UnpackedImages  # noqa: PLC0415 - see commands.py
+
+    if driver is Driver.runc:
+        return UnpackedImages(SandboxSettings(driver="runc"))
+    return ImageStore(SandboxSettings().engine)
+
+
+def _tag(store: Images, arch: Machine | None) -> str:
     """`latest` is for the engine's own machine."""
     from yett.sandbox.images import ARCHITECTURES  # noqa: PLC0415 - see commands.py
 

@@ -91,6 +91,7 @@ class Shell(_Section):
     """`tools.shell`: the sandbox that shell and file tools run in."""
 
     image: str = "yett/tiny"
+    driver: Literal["docker", "runc"] = "docker"
     engine: str = "unix:///var/run/docker.sock"
     transport: Literal["auto", "socket", "attach"] = "auto"
     timeout: Duration = 60.0

@@ -24,7 +24,8 @@ from yett.ports import BackgroundProgram, Command, CommandResult, FileEntry, For
 from yett.sandbox.background import BackgroundPrograms
 from yett.sandbox.connections import PORT, PROXY_ENVIRONMENT, Connections
 from yett.sandbox.creation import Creation
-from yett.sandbox.engine import Engine, EngineFacts
+from yett.sandbox.driver import Driver
+from yett.sandbox.engine import EngineFacts
 from yett.sandbox.files import Files
 from yett.sandbox.init_process import InitProcess
 from yett.sandbox.line import Line
@@ -46,7 +47,7 @@ class Container:
         *,
         name: str,
         settings: SandboxSettings,
-        engine: Engine,
+        engine: Driver,
         line: Line,
         folder: Path,
         forward: Forward | None = None,
@@ -74,7 +75,7 @@ class Container:
     @classmethod
     async def create(
         cls,
-        engine: Engine,
+        engine: Driver,
         settings: SandboxSettings,
         *,
         name: str,

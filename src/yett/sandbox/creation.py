@@ -15,7 +15,8 @@ import anyio
 from yett.action import JsonObject, Secret
 from yett.errors import SandboxUnavailable
 from yett.sandbox.attach_transport import AttachApproach
-from yett.sandbox.engine import Engine, EngineFacts
+from yett.sandbox.driver import Driver
+from yett.sandbox.engine import EngineFacts
 from yett.sandbox.engine_address import EngineAddress
 from yett.sandbox.hardening import container_config
 from yett.sandbox.line import Line
@@ -44,7 +45,7 @@ class Creation:
         labels: for the reaper.
     """
 
-    engine: Engine
+    engine: Driver
     facts: EngineFacts
     settings: SandboxSettings
     name: str

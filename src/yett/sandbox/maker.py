@@ -19,7 +19,7 @@ from yett.errors import ConfigurationError, SandboxUnavailable
 from yett.ports import Entropy, Forward
 from yett.sandbox.breaker import EngineSilent
 from yett.sandbox.container import Container
-from yett.sandbox.engine import Engine
+from yett.sandbox.driver import Driver
 from yett.sandbox.images import seccomp_profile
 from yett.sandbox.ownership import Owner
 from yett.sandbox.settings import SandboxSettings
@@ -40,7 +40,7 @@ class Maker:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Driver,
         settings: SandboxSettings,
         *,
         instance: str,

@@ -22,7 +22,7 @@ from yett.action import Principal
 from yett.errors import ExecutionError, SandboxUnavailable
 from yett.ports import Entropy, Forward, Sandbox
 from yett.sandbox.container import Container
-from yett.sandbox.engine import Engine
+from yett.sandbox.driver import driver_of
 from yett.sandbox.janitor import Janitor
 from yett.sandbox.maker import RUN_LABEL, Maker
 from yett.sandbox.reaper import Reaper
@@ -61,7 +61,7 @@ class DockerSandboxes:
         Raises:
             ConfigurationError: `run_dir` is too long for a socket.
         """
-        self.engine = Engine(settings)
+        self.engine = driver_of(settings)
         self._settings = settings
         self._once = settings.lifetime == "call"
         self._seats = Seats(shared=not self._once)
@@ -71,7 +71,9 @@ class DockerSandboxes:
         self._supply = Supply(self._maker, settings, serving=lambda: self._leased > 0)
         self._room = Room(self._seats, self._supply, settings, empty=self._empty)
         self._reaper = Reaper(self.engine, self._maker, settings, run_dir=run_dir)
-        self._janitor = Janitor(settings.engine, f"{RUN_LABEL}={self._maker.run}")
+        self._janitor = Janitor(
+            settings.engine if settings.driver == "docker" else "", f"{RUN_LABEL}={self._maker.run}"
+        )
         self._leased = 0
         self._closed = False
         self._tasks: TaskGroup | None = None

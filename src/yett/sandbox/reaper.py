@@ -14,7 +14,8 @@ from pathlib import Path
 import anyio
 
 from yett.errors import SandboxUnavailable
-from yett.sandbox.engine import Engine, FoundContainer
+from yett.sandbox.driver import Driver
+from yett.sandbox.engine import FoundContainer
 from yett.sandbox.maker import GATEWAY_LABEL, OWNER_LABEL, RUN_LABEL, Maker, name_of
 from yett.sandbox.ownership import Owner
 from yett.sandbox.settings import SandboxSettings
@@ -25,7 +26,7 @@ _TICK = 5.0
 class Reaper:
     """Removes what others left behind."""
 
-    def __init__(self, engine: Engine, maker: Maker, settings: SandboxSettings, *, run_dir: Path) -> None:
+    def __init__(self, engine: Driver, maker: Maker, settings: SandboxSettings, *, run_dir: Path) -> None:
         """`maker` knows which containers are in use; `run_dir` is this gateway's alone."""
         self._interval = settings.reap_interval
         self._engine = engine

@@ -51,12 +51,15 @@ _POSITIVE = (
     "evict_after",
     "backlog",
     "queue_wait",
+    "image_size",
+    "image_files",
     "refillers",
     "spare_age",
     "reap_interval",
 )
 _NOT_NEGATIVE = ("queue", "warm")
 _WORDS = {
+    "driver": ("docker", "runc"),
     "lifetime": ("session", "call"),
     "after_timeout": ("destroy", "keep"),
     "transport": ("auto", "socket", "attach"),
@@ -160,7 +163,11 @@ class SandboxSettings:
     """What a sandbox may use and how long things may take. Sizes are bytes, times are seconds.
 
     Attributes:
+        driver: who makes containers: a Docker Engine, or runc itself without one (root only).
         engine: where the Docker Engine API listens.
+        runc_images, runc_state: absolute folders of the runc driver, shared by the gateways of a machine:
+            unpacked images (every user must be able to pass through), and running containers (in memory).
+        image_size, image_files: of an image that the runc driver unpacks, bytes and entries.
         image: an image with `/yett-runner` in it.
         runtime: an OCI runtime the engine knows (`runc`, `runsc`).
         workspace: a folder of the host at /workspace; without one it is empty and in memory.
@@ -199,7 +206,12 @@ class SandboxSettings:
         files: what every new container gets, by path.
     """
 
+    driver: Literal["docker", "runc"] = "docker"
     engine: str = "unix:///var/run/docker.sock"
+    runc_images: str = "/var/lib/yett/images"
+    runc_state: str = "/run/yett-runc"
+    image_size: int = 4096 * MIB
+    image_files: int = 500_000
     transport: Literal["auto", "socket", "attach"] = "auto"
     image: str = "yett/tiny:latest"
     runtime: str = "runc"
@@ -259,6 +271,7 @@ class SandboxSettings:
             if getattr(self, name) < 0:
                 raise ConfigurationError(f"sandbox {name} must not be negative", path=(name,))
         self._check_words()
+        self._check_driver()
         EngineAddress.parse(self.engine)
         if self.background > SLOTS:
             raise ConfigurationError(
@@ -294,3 +307,12 @@ class SandboxSettings:
                 raise ConfigurationError(
                     f"sandbox {name} is {' or '.join(f'`{word}`' for word in words)}", path=(name,)
                 )
+
+    def _check_driver(self) -> None:
+        for name in ("runc_images", "runc_state"):
+            if not getattr(self, name).startswith("/"):
+                raise ConfigurationError(f"sandbox {name} must be an absolute path", path=(name,))
+        if self.driver == "runc" and self.runtime != "runc":
+            raise ConfigurationError("the runc driver has no other runtime than runc", path=("runtime",))
+        if self.driver == "runc" and self.transport == "attach":
+            raise ConfigurationError("the runc driver has no stream to attach to", path=("transport",))

@@ -31,6 +31,8 @@ class TransportChoice:
         """Open with `transport: auto`."""
         self._settings = settings
         self._kind: TransportKind | None = None if settings.transport == "auto" else settings.transport
+        if settings.driver == "runc":
+            self._kind = "socket"  # there is no engine to attach through
         self._choosing = anyio.Lock()
 
     @property

@@ -11,7 +11,7 @@ from yett.sandbox.images.built import INPUTS_LABEL, PACKAGES_LABEL, RUNNER_LABEL
 from yett.sandbox.images.own import build_own
 from yett.sandbox.images.runner import compile_runner
 from yett.sandbox.images.sources import seccomp_profile, sources
-from yett.sandbox.images.store import ImageStore
+from yett.sandbox.images.store import Images, ImageStore
 from yett.sandbox.images.tiny import TINY, build_tiny, tiny_archive
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Architecture",
     "Built",
     "ImageStore",
+    "Images",
     "Step",
     "build_base",
     "build_base_from",

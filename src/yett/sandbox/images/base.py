@@ -26,7 +26,7 @@ from yett.sandbox.images.packages import PACKAGE_LIST, installed, wanted_package
 from yett.sandbox.images.runner import compile_runner, runner_inputs
 from yett.sandbox.images.saved import save
 from yett.sandbox.images.sources import base_recipe, digest, digest_of_files, sources
-from yett.sandbox.images.store import ImageStore
+from yett.sandbox.images.store import Images, ImageStore
 
 BASE = "yett/base"
 _SUITE = "bookworm"
@@ -42,7 +42,7 @@ _STEPS_FROM = ("install packages on the image", "put the runner in")
 
 
 def build_base(
-    store: ImageStore,
+    store: Images,
     *,
     cache: Path,
     tag: str = "latest",

@@ -11,7 +11,7 @@ from yett.errors import SandboxUnavailable
 from yett.sandbox.hardening import RUNNER, UID
 from yett.sandbox.images.architecture import Architecture
 from yett.sandbox.images.built import INPUTS_LABEL, PACKAGES_LABEL, RUNNER_LABEL, Built
-from yett.sandbox.images.store import ImageStore
+from yett.sandbox.images.store import Images
 from yett.sandbox.wire import VERSION
 
 EPOCH = "2025-01-01T00:00:00Z"
@@ -62,14 +62,14 @@ def image_config(
     }
 
 
-def current(store: ImageStore, name: str, inputs: str) -> bool:
+def current(store: Images, name: str, inputs: str) -> bool:
     """Whether the engine has this image from these inputs."""
     labels = store.labels(name)
     return labels is not None and labels.get(INPUTS_LABEL) == inputs
 
 
 def described(
-    store: ImageStore, name: str, *, new: bool, architecture: Architecture, notes: tuple[str, ...] = ()
+    store: Images, name: str, *, new: bool, architecture: Architecture, notes: tuple[str, ...] = ()
 ) -> Built:
     """The image as the engine has it now.
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Protocol, Self, TypeVar, cast
 
 import docker
 import requests
@@ -28,6 +28,26 @@ _CHUNK = 1 << 20
 _KNOCK = 10.0
 
 T = TypeVar("T")
+
+
+class Images(Protocol):
+    """Where built images go: an engine's store, or unpacked for the runc driver."""
+
+    def machine(self) -> str:
+        """The machine that containers run on, as its kernel names it."""
+        ...
+
+    def inspect(self, image: str) -> JsonObject | None:
+        """What is known of an image, or None when there is no such image."""
+        ...
+
+    def labels(self, image: str) -> Mapping[str, str] | None:
+        """The labels of an image, or None when there is no such image."""
+        ...
+
+    def load(self, archive: Path, *, name: str) -> None:
+        """Take in an image as `docker save` writes it, in place of what had its name."""
+        ...
 
 
 class ImageStore:

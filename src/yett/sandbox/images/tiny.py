@@ -23,7 +23,7 @@ from yett.sandbox.images.programs import fetch_packages, host_file, with_librari
 from yett.sandbox.images.runner import compile_runner, runner_inputs
 from yett.sandbox.images.saved import save
 from yett.sandbox.images.sources import digest
-from yett.sandbox.images.store import ImageStore
+from yett.sandbox.images.store import Images
 
 TINY = "yett/tiny"
 
@@ -80,7 +80,7 @@ def tiny_archive(
 
 
 def build_tiny(
-    store: ImageStore,
+    store: Images,
     *,
     cache: Path,
     tag: str = "latest",
