@@ -69,9 +69,26 @@ async def test_an_edit_keeps_the_mode_and_a_link_is_named_and_not_followed(sandb
 
 
 async def test_an_image_without_ripgrep_says_which_one_has_it(sandboxes_of):
-    async with sandboxes_of() as boxes:
+    async with sandboxes_of(environment={"PATH": "/nowhere"}) as boxes:
         with pytest.raises(ExecutionError, match="no ripgrep"):
             await done(FileSearch(boxes), path="/workspace", pattern="x")
+
+
+async def test_a_search_finds_what_is_there_and_leaves_out_what_is_ignored(sandboxes_of):
+    async with sandboxes_of() as boxes:
+        async with boxes.lease("s-1") as box:
+            await box.write("/workspace/a/one.txt", b"nothing\na needle here\n")
+            await box.write("/workspace/a/.hidden", b"a needle there\n")
+            await box.write("/workspace/bytes", b"\0\1needle\0")
+        found = await done(FileSearch(boxes), path="/workspace", pattern="need.e")
+        text = "\n".join(block["text"] for block in found.content)
+        assert "/workspace/a/one.txt:2: a needle here" in text
+        assert "hidden" not in text
+        everything = await done(FileSearch(boxes), path="/workspace", pattern="need.e", hidden=True)
+        assert "/workspace/a/.hidden:1: a needle there" in everything.content[0]["text"]
+        for smuggled in ("--pre=/bin/sh", "-f/etc/passwd", "--hostname-bin=/bin/sh"):
+            nothing = await done(FileSearch(boxes), path="/workspace", pattern=smuggled)
+            assert "needle" not in nothing.content[0]["text"]
 
 
 async def test_a_background_program_outlives_its_call_and_is_waited_for_or_killed(sandboxes_of):

@@ -82,7 +82,7 @@ class Runc:
         return self._facts
 
     def used_images(self) -> frozenset[str]:
-        """The digests of the images that containers of any gateway stand on. Reads files: not for the loop."""
+        """Digests of the images that containers of any gateway stand on. Reads files: not for the loop."""
         return frozenset(str(known["digest"]) for known in self._known().values())
 
     async def create(self, name: str, config: JsonObject) -> None:
@@ -299,6 +299,6 @@ def _device(path: str) -> tuple[int, int]:
 
 def _no_image(image: str) -> SandboxUnavailable:
     return SandboxUnavailable(
-        f"No such image: {image} is not among those unpacked for runc.",
+        f"There is no image {image} among those unpacked for runc.",
         advice="yett sandbox build --driver runc",
     )

@@ -264,7 +264,7 @@ async def test_a_call_cancelled_at_any_moment_leaves_no_container(
                     await anyio.sleep_forever()
         await until(lambda: containers_of(instance) == [], 5.0)
     for folder in ("bundles", "states"):
-        assert contents(Path(folders["runc_state"]) / folder) == []
+        await until(lambda: contents(Path(folders["runc_state"]) / folder) == [], 5.0)  # noqa: B023
 
 
 async def test_a_writable_workspace_is_refused_and_a_readable_one_is_read(tmp_path, sandboxes_of):

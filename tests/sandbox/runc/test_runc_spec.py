@@ -136,7 +136,7 @@ def test_limits_are_the_settings():
     assert resources["pids"] == {"limit": 9}
     assert resources["cpu"]["quota"] == 50_000
     assert resources["devices"] == [{"allow": False, "access": "rwm"}]
-    assert {"type": "RLIMIT_NOFILE", "soft": 33, "hard": 33} in made["process"]["rlimits"]
+    assert {"type": "RLIMIT_NOFILE", "soft": 33 + 256, "hard": 33 + 256} in made["process"]["rlimits"]
 
 
 def test_a_disk_limit_names_the_device_by_its_numbers():
