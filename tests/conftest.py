@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent / "sandbox"))
 from sandbox_world import tiny_image
 
 settings.register_profile(
-    "fuzz", max_examples=20_000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "fuzz", max_examples=5_000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )  # `make fuzz`
 
 __all__ = ["anyio_backend", "gate", "shell_gate", "tiny_image"]

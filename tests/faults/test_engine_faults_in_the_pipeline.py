@@ -75,7 +75,7 @@ async def test_an_engine_that_is_lost_before_the_container_is_a_denial_and_an_ou
     assert last(world) == ("outcome", "failed")
     setattr(fragile, how, None)
     with anyio.fail_after(30):
-        while "ran" not in text_of(await shell(world, "echo ran")):
+        while "ran" not in text_of(await shell(world, "echo ran")):  # noqa: ASYNC110
             await anyio.sleep(0.2)
 
 
