@@ -26,6 +26,7 @@ REFUSED = {
         ),
         "the gate frames the message itself",
     ),
+    "content-encoding": "what is sent is looked at as it is, so it is sent unpacked",
     **dict.fromkeys(
         ("x-http-method", "x-http-method-override", "x-method-override", "x-original-url", "x-rewrite-url"),
         "it would change the method or the path that was allowed",

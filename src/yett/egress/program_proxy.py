@@ -29,6 +29,9 @@ from yett.url import DEFAULT_PORTS, parse_authority
 TOOL = "http_request"
 """The tool that a program's request is decided as."""
 
+RULE = "egress.program-request"
+"""The rule of a request that can't become an action."""
+
 _RECEIVE = 1 << 16
 
 
@@ -67,8 +70,10 @@ class ProgramProxy:
                     body = await self._body(wire, stream)
                 answer = await self._pass(head, body, principal, origin)
             except Refused as refused:
+                await self._record(principal, str(refused))
                 return await _send(wire, stream, told(refused.status, str(refused)), last=True)
             except h11.RemoteProtocolError as fault:
+                await self._record(principal, "This is no HTTP/1.1 request.")
                 return await self._malformed(wire, stream, fault)
             except TimeoutError:
                 return None
@@ -76,6 +81,11 @@ class ProgramProxy:
             if wire.our_state is not h11.DONE or wire.their_state is not h11.DONE:
                 return None
             wire.start_next_cycle()
+
+    async def _record(self, principal: Principal, reason: str) -> None:
+        """What never becomes an action is in the log all the same (law 1)."""
+        arrival = Arrival(transport=Transport.INTERNAL, client=f"a program of {principal.agent}")
+        await self._gate().refuse(arrival, RULE, reason)
 
     async def _malformed(
         self, wire: h11.Connection, stream: ByteStream, fault: h11.RemoteProtocolError
@@ -145,7 +155,7 @@ class ProgramProxy:
             Request(
                 kind=Kind.HTTP,
                 name=TOOL,
-                arguments=arguments_of(head, body, origin, url_bytes=self._limits.url_bytes),
+                arguments=arguments_of(head, body, origin, self._limits),
                 arrival=Arrival(transport=Transport.INTERNAL),
                 principal=principal,
             )
