@@ -45,6 +45,8 @@ def encoded_runs(text: str) -> Iterator[Encoded]:
         for match in _ESCAPED.finditer(data):
             start, end = match.span()
             yield Encoded(start, end, _ONE_ESCAPE.sub(_unescaped, text[start:end]))
+    if "\0" in text and text.count("\0") >= len(text) // 3:
+        yield Encoded(0, len(text), text.replace("\0", ""))
     for match in _RUN.finditer(data):
         start, end = match.span()
         run = text[start:end]
@@ -85,7 +87,10 @@ def _readable(raw: bytes) -> str | None:
             return text
     except UnicodeDecodeError:
         pass
-    return "\n".join(piece.decode("ascii") for piece in _STRETCH.findall(raw.replace(b"\0", b""))) or None
+    pieces = _STRETCH.findall(raw)
+    if raw.count(0) >= len(raw) // 3:  # UTF-16, UTF-32; elsewhere a zero ends a text
+        pieces += _STRETCH.findall(raw.replace(b"\0", b""))
+    return "\n".join(piece.decode("ascii") for piece in pieces) or None
 
 
 __all__ = ["Encoded", "encoded_runs"]
