@@ -29,9 +29,10 @@ ASKS = {"id": "asks", "ask": "http_request", "to": "writer", "when": {"http.path
 class Net:
     """A gate with a server that programs may reach, and the proxy on a port of loopback."""
 
-    def __init__(self, world, port, interception):
+    def __init__(self, world, port, interception, proxy):
         self.world = world
         self.port = port
+        self.proxy = proxy
         self.trust = ssl.create_default_context(cadata=interception.authority.decode())
 
     async def get(self, url, method="GET", body=None, headers=None):
@@ -85,7 +86,7 @@ async def net(*rules, allow=(), limits=None, ca_file=None):
     async with listener, anyio.create_task_group() as group:
         group.start_soon(listener.serve, lambda stream: proxy.serve(stream, principal))
         port = listener.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610  (anyio's, not Django's)
-        yield Net(world, port, interception)
+        yield Net(world, port, interception, proxy)
         group.cancel_scope.cancel()
 
 

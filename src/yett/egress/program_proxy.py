@@ -10,8 +10,10 @@ bytes of a program are hostile; every limit is in `EgressLimits`. Joined by `app
 
 from __future__ import annotations
 
+import re
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import anyio
 import h11
@@ -32,6 +34,7 @@ TOOL = "http_request"
 RULE = "egress.program-request"
 """The rule of a request that can't become an action."""
 
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _RECEIVE = 1 << 16
 
 
@@ -45,6 +48,7 @@ class ProgramProxy:
         self._gate = gate
         self._interception = interception
         self._limits = limits or EgressLimits()
+        self._turns: dict[str, anyio.CapacityLimiter] = {}
 
     async def serve(self, stream: ByteStream, principal: Principal) -> None:
         """Serve one connection to its end, and close it (`ports.Forward`)."""
@@ -66,9 +70,13 @@ class ProgramProxy:
                     return None
                 if head.method == b"CONNECT" and origin is None:
                     return await self._tunnel(wire, stream, head, principal)
-                with anyio.fail_after(self._limits.timeout):
-                    body = await self._body(wire, stream)
-                answer = await self._pass(head, body, principal, origin)
+                async with self._turn(principal.agent):
+                    with anyio.fail_after(self._limits.timeout):
+                        body = await self._body(wire, stream)
+                    answer = await self._pass(head, body, principal, origin)
+                    del body
+                    with anyio.fail_after(self._limits.timeout):
+                        await _send(wire, stream, answer, last=False)
             except Refused as refused:
                 await self._record(principal, str(refused))
                 return await _send(wire, stream, told(refused.status, str(refused)), last=True)
@@ -77,10 +85,29 @@ class ProgramProxy:
                 return await self._malformed(wire, stream, fault)
             except TimeoutError:
                 return None
-            await _send(wire, stream, answer, last=False)
             if wire.our_state is not h11.DONE or wire.their_state is not h11.DONE:
                 return None
             wire.start_next_cycle()
+
+    @asynccontextmanager
+    async def _turn(self, agent: str) -> AsyncIterator[None]:
+        """One request of the agent's programs at work: its body is in memory, or its response is.
+
+        Whoever waits has sent no more than a head and a window, so what drips or does not read holds little.
+
+        Raises:
+            Refused: the others took too long.
+        """
+        turns = self._turns.setdefault(agent, anyio.CapacityLimiter(self._limits.requests))
+        try:
+            with anyio.fail_after(self._limits.timeout):
+                await turns.acquire()
+        except TimeoutError:
+            raise Refused(503, "This agent's programs have too many requests under way.") from None
+        try:
+            yield
+        finally:
+            turns.release()
 
     async def _record(self, principal: Principal, reason: str) -> None:
         """What never becomes an action is in the log all the same (law 1)."""
@@ -177,4 +204,4 @@ async def _send(wire: h11.Connection, stream: ByteStream, answer: Answer, *, las
 
 def _sendable(name: str, value: str) -> bool:
     """Whether h11 will take it: a server may have sent what no header can hold."""
-    return name.isascii() and value.isascii() and value.isprintable() and value == value.strip()
+    return _NAME.fullmatch(name) is not None and value.isascii() and value.isprintable() and value == value.strip()
