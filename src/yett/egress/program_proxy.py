@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import anyio
+import anyio.to_thread
 import h11
 from anyio.abc import ByteStream
 from anyio.streams.tls import TLSStream
@@ -48,6 +49,8 @@ class ProgramProxy:
         self._gate = gate
         self._interception = interception
         self._limits = limits or EgressLimits()
+        self._maker = anyio.CapacityLimiter(1)
+        self._asking: dict[str, anyio.Lock] = {}
         self._turns: dict[str, anyio.CapacityLimiter] = {}
 
     async def serve(self, stream: ByteStream, principal: Principal) -> None:
@@ -166,13 +169,19 @@ class ProgramProxy:
         if early:
             return  # bytes before our answer: nobody who speaks TLS does that
         with anyio.fail_after(self._limits.connect_timeout):
+            context = await self._context(host, principal.agent)
             inside = await TLSStream.wrap(
                 stream,
                 server_side=True,
-                ssl_context=self._interception.context(host),
+                ssl_context=context,
                 standard_compatible=False,
             )
         await self._conversation(inside, principal, Origin(base=f"https://{authority}", authority=authority))
+
+    async def _context(self, host: str, agent: str) -> ssl.SSLContext:
+        """Made in a thread, one at a time and one of each agent: a certificate takes milliseconds."""
+        async with self._asking.setdefault(agent, anyio.Lock()):
+            return await anyio.to_thread.run_sync(self._interception.context, host, limiter=self._maker)
 
     async def _pass(
         self, head: h11.Request, body: bytes, principal: Principal, origin: Origin | None
