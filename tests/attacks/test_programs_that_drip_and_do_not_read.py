@@ -68,7 +68,7 @@ async def test_whoever_does_not_read_its_response_loses_its_turn(server):
             with anyio.fail_after(15):
                 while not server.seen:  # noqa: ASYNC110  # the server runs in a thread
                     await anyio.sleep(0.02)
-                while len(server.seen) < 13:  # noqa: ASYNC110
+                while len(server.seen) < 13:
                     before = len(server.seen)
                     await anyio.sleep(1)
                     if len(server.seen) == before:

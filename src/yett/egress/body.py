@@ -2,8 +2,8 @@
 """Reads a response body up to a limit that counts decompressed bytes.
 
 A few kilobytes can unpack to gigabytes, so decompression is done here, piece by piece, and stops at
-the limit. Only gzip is ever asked for; another coding is an error. Called by `outbound`, and for what programs
-send by `program_messages`.
+the limit. Only gzip is ever asked for; another coding is an error. Called by `outbound`, and by
+`program_messages` for what programs send.
 """
 
 from __future__ import annotations

@@ -52,9 +52,7 @@ class Refused(Exception):
         super().__init__(words)
 
 
-def arguments_of(
-    head: h11.Request, body: bytes, origin: Origin | None, limits: EgressLimits
-) -> JsonObject:
+def arguments_of(head: h11.Request, body: bytes, origin: Origin | None, limits: EgressLimits) -> JsonObject:
     """The arguments of `http_request` that say what a program asked for.
 
     Args:
@@ -90,8 +88,9 @@ def arguments_of(
 
 def _unpacked(head: h11.Request, body: bytes, limit: int) -> bytes:
     """The body as it is read: what is packed would be sent unseen. git packs what it sends by gzip."""
-    given = b",".join(value for name, value in head.headers if name.replace(b"_", b"-") == b"content-encoding")
-    codings = [coding for part in given.lower().split(b",") if (coding := part.strip()) not in {b"", b"identity"}]
+    named = [value for name, value in head.headers if name.replace(b"_", b"-") == b"content-encoding"]
+    words = [word.strip() for word in b",".join(named).lower().split(b",")]
+    codings = [word for word in words if word not in {b"", b"identity"}]
     if not codings:
         return body
     if codings not in ([b"gzip"], [b"x-gzip"]):

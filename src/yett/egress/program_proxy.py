@@ -213,4 +213,5 @@ async def _send(wire: h11.Connection, stream: ByteStream, answer: Answer, *, las
 
 def _sendable(name: str, value: str) -> bool:
     """Whether h11 will take it: a server may have sent what no header can hold."""
-    return _NAME.fullmatch(name) is not None and value.isascii() and value.isprintable() and value == value.strip()
+    plain = value.isascii() and value.isprintable() and value == value.strip()
+    return plain and _NAME.fullmatch(name) is not None
