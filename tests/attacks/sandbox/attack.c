@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/vm_sockets.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -198,11 +199,27 @@ static void drip(void) {
 	}
 }
 
+// Connects to the way out, says something, and resets the connection as soon as that has left.
+static void dropped(void) {
+	int count = 0;
+	for (; count < 500; count++) {
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+		struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(3128), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+		struct linger at_once = {1, 0};
+		if (connect(fd, (struct sockaddr *)&to, sizeof to) || write(fd, "x", 1) != 1) break;
+		usleep(1000);
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+		close(fd);
+	}
+	printf("%d\n", count);
+}
+
 int main(int argc, char **argv) {
 	static const struct { const char *name; void (*run)(void); } all[] = {
 		{"vsock", vsock}, {"raw", raw_sockets}, {"netlink", netlink}, {"keyrings", keyrings},
 		{"namespaces", namespaces}, {"tracing", tracing}, {"kernel", kernel}, {"from-memory", from_memory},
 		{"status", status}, {"descriptors", descriptors}, {"in-flight", in_flight}, {"set-uid", set_uid_bits}, {"drip", drip},
+		{"dropped", dropped},
 	};
 	for (size_t i = 0; argc > 1 && i < sizeof all / sizeof *all; i++)
 		if (!strcmp(argv[1], all[i].name)) return all[i].run(), 0;
