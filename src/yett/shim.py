@@ -161,7 +161,7 @@ def _last_words(log: Path, begun: int) -> str:
     except OSError:
         said = ""
     _, found, words = ("\n" + said).rpartition("\nyett: ")
-    return words.rstrip() if found else f"the reason is at the end of {log}"
+    return f"{words.rstrip()}\n  (from the end of {log})" if found else f"the reason is at the end of {log}"
 
 
 def _environment() -> dict[str, str]:

@@ -28,13 +28,17 @@ def in_words(pool: JsonObject) -> tuple[str, ...]:
     """One sentence each: how it is now, what has been, and whether the engine answers."""
     made = pool["refill_seconds"]
     took = "none was made yet" if made is None else f"one is made in {float(str(made)) * 1000:.0f} ms"
-    return (
+    now = (
         f"Containers of the gateway: {pool['alive']} of {pool['limit']} alive ({pool['warm']} of"
         f" {pool['wanted_warm']} warm, {pool['making']} being made, {pool['leased']} in a call,"
-        f" {pool['idle']} idle), {pool['waiting']} calls wait for one; {took} (median).",
-        f"Since its start: {pool['evicted']} taken from idle sessions, {pool['refused']} calls told to come back,"
-        f" {pool['reaped']} leftovers removed. The breaker of its {pool['driver']} driver is {pool['breaker']}.",
+        f" {pool['idle']} idle), {pool['waiting']} calls wait for one; {took} (median)."
     )
+    so_far = (
+        f"Since its start: {pool['evicted']} taken from idle sessions, {pool['refused']} calls told to come"
+        f" back, {pool['reaped']} leftovers removed. The breaker of its {pool['driver']} driver is"
+        f" {pool['breaker']}."
+    )
+    return now, so_far
 
 
 def trouble_of(pool: JsonObject) -> str:
