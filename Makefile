@@ -35,8 +35,9 @@ runsc: engine ## the sandbox under gVisor (installs runsc and tells the engine o
 	@$(PYTEST) tests/sandbox/runtimes
 
 FUZZ_SECONDS ?= 60
-fuzz: setup ## the runner's conversation under libFuzzer, ASan and UBSan, for FUZZ_SECONDS (clang libclang-rt-14-dev)
+fuzz: setup ## both ends of a container's line: the runner under libFuzzer, ASan and UBSan for FUZZ_SECONDS (clang libclang-rt-14-dev), the gateway's parsers with many examples
 	@$(MAKE) -s -C sandbox_images/runner/fuzz run SECONDS=$(FUZZ_SECONDS)
+	@$(PYTEST) -q --hypothesis-profile=fuzz tests/sandbox/test_sandbox_protocol.py tests/sandbox/test_sandbox_transports.py -k "not engine" -m "not engine"
 
 # qemu-user has no child subreapers, so what needs supervisors is left to a real machine.
 arm64: setup ## the runner for arm64, under qemu (gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static)

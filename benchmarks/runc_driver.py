@@ -39,8 +39,12 @@ class Side:
         self.name = driver
         self.folder = folder
         self.settings = SandboxSettings(
-            driver=driver, image="yett/tiny:bench", engine_deadline=60, kill_grace=5,
-            runc_images=f"{folder}/images", runc_state=f"{folder}/state",
+            driver=driver,
+            image="yett/tiny:bench",
+            engine_deadline=60,
+            kill_grace=5,
+            runc_images=f"{folder}/images",
+            runc_state=f"{folder}/state",
         )
         self.engine = driver_of(self.settings)
         self.transports = TransportChoice(self.settings)
@@ -51,8 +55,15 @@ class Side:
     async def make(self) -> Container:
         token = secrets.token_hex(8)
         return await Container.create(
-            self.engine, self.settings, name=f"yett-{token}", folder=self.folder / token,
-            secret=Secret(token), seccomp=seccomp_profile(), labels={"yett.bench": "1"}, transports=self.transports, tasks=self.tasks,
+            self.engine,
+            self.settings,
+            name=f"yett-{token}",
+            folder=self.folder / token,
+            secret=Secret(token),
+            seccomp=seccomp_profile(),
+            labels={"yett.bench": "1"},
+            transports=self.transports,
+            tasks=self.tasks,
         )
 
     def took(self, what: str, since: float) -> float:
@@ -130,7 +141,11 @@ async def compare(folder: Path, rounds: int) -> None:
         (folder / driver).mkdir(mode=0o755)
         sides.append(Side(driver, folder / driver))
     for side in sides:
-        with UnpackedImages(side.settings) if side.name == "runc" else ImageStore(side.settings.engine) as store:
+        with (
+            UnpackedImages(side.settings)
+            if side.name == "runc"
+            else ImageStore(side.settings.engine) as store
+        ):
             build_tiny(store, cache=Path(tempfile.gettempdir()) / "yett-test-cache", tag="bench")
         await side.one()
         side.times.clear()

@@ -49,7 +49,7 @@ class Counting(MemoryStore):
 
 
 async def test_a_new_question_reads_none_of_the_open_ones():
-    world = World((ASK,), store=Counting())
+    world = World((ASK,), store=Counting(), hold=0.0)  # nobody looks again while it waits
 
     async def reads(number):
         before = world.store.reads

@@ -75,7 +75,7 @@ def test_the_check_ends(case):
     said = fork.SimpleQueue()
     process = fork.Process(target=check, args=(schema, arguments, said))
     process.start()
-    process.join(20)
+    process.join(90)
     hangs = process.is_alive()
     process.kill()
     assert not hangs

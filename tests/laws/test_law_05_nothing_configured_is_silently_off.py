@@ -42,7 +42,8 @@ UNENFORCEABLE = {
     "log export": ({"audit": {"sinks": []}}, "SIEM"),
     "a budget": ({"egress": {"budgets": {"requests": "60/min"}}}, "budgets"),
     "weaker durability": ({"audit": {"durability": "relaxed"}}, "strict"),
-    "a network for the sandbox": ({"tools": {"shell": {"network": "egress"}}}, "none"),
+    "a network for the sandbox": ({"tools": {"shell": {"network": "bridge"}}}, "none"),
+    "a way out for programs without http_request": ({"tools": {"shell": {"network": "egress"}}}, "http"),
     "a writable database": (
         {"tools": {"sql": {"databases": {"d": {"url": "sqlite:///d", "mode": "rw"}}}}},
         "read-only",
