@@ -36,6 +36,7 @@ class Administration:
         """By the name that the command line sends."""
         return {
             "status": self._status,
+            "sandboxes": self._sandboxes,
             "stop": self._stopped,
             "approvals.list": self._approvals,
             "approvals.show": self._approval,
@@ -65,6 +66,11 @@ class Administration:
             "upstreams": self._upstreams(),
             "sandbox": app.sandboxes is not None,
         }
+
+    async def _sandboxes(self, _: JsonObject, __: Operator) -> JsonValue:
+        """The numbers of the pool; nothing where no sandbox is configured."""
+        sandboxes = self._app.sandboxes
+        return None if sandboxes is None else sandboxes.status()
 
     def _upstreams(self) -> JsonObject:
         upstreams = self._app.upstreams

@@ -46,8 +46,7 @@ from yett.policy.compiled import CompiledPolicy
 from yett.policy.conjunction import Conjunction
 from yett.ports import Clock, Decide, Entropy, Gate, Outbound, Redact, ToolSource
 from yett.privacy.vault import ClosedVault
-from yett.proving import ProvenSandboxes
-from yett.sandboxing import open_sandboxes
+from yett.sandboxing import OpenSandboxes, open_sandboxes
 from yett.server.mcp_server import McpServer
 from yett.state_folder import key_in, locked, prepare
 from yett.store.sqlite import SqliteStore
@@ -80,7 +79,7 @@ class App:
     decide: SwapDecide
     redact: SwapRedact
     outbound: SwapOutbound
-    sandboxes: ProvenSandboxes | None
+    sandboxes: OpenSandboxes | None
     outputs: KeptOutputs
     upstreams: Upstreams | None
     tools_moved: Bell
@@ -153,7 +152,7 @@ async def open_app(configuration: Configuration, *, serving: bool = True) -> Asy
             await stack.enter_async_context(upstreams.running())
         tools = builtin_tools(
             below.in_force.applied,
-            sandboxes=below.sandboxes or Absent(),
+            sandboxes=below.sandboxes.serving if below.sandboxes else Absent(),
             outbound=outbound,
             gate=lambda: late[0],
             approve=below.approvals,
@@ -226,7 +225,7 @@ class _Foundation:
     sessions: SessionBook
     identity: Identity
     approvals: Approvals
-    sandboxes: ProvenSandboxes | None
+    sandboxes: OpenSandboxes | None
     outputs: KeptOutputs
 
 
@@ -255,7 +254,7 @@ async def _foundation(
     async def session_ended(session: str) -> None:
         outputs.end(session)
         if sandboxes is not None:
-            await sandboxes.end(session)
+            await sandboxes.serving.end(session)
 
     credentials = Credentials(store, clock, entropy)
     await credentials.load()

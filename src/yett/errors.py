@@ -92,7 +92,7 @@ class SandboxUnavailable(EnvironmentFault):
     """No container engine, no image, or the engine does not answer."""
 
     rule = "gate.sandbox-unavailable"
-    public_text = "The sandbox is not available; nothing was run."
+    public_text = "The sandbox is not available; nothing was run. The operator sees why with `yett doctor`."
 
 
 class AuditUnavailable(EnvironmentFault):

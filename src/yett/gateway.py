@@ -63,7 +63,7 @@ async def serve(configuration: Configuration, ready: Callable[[], None] = lambda
         tasks.start_soon(_watch, configuration.path, app)
         tasks.start_soon(_keep_house, app)
         if app.sandboxes is not None:
-            tasks.start_soon(app.sandboxes.prove)
+            tasks.start_soon(app.sandboxes.serving.prove)
         tasks.start_soon(_follow_upstreams, app)
         tasks.start_soon(_tell_clients, app)
         tasks.start_soon(_until_signal, stop)

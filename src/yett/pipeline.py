@@ -160,7 +160,7 @@ class Pipeline:
             raise UnknownTool(f"There is no tool {request.name[:128]!r} for this agent.")
         arguments = rooms.vault.resolve(request.arguments, principal)
         if problem := rooms.catalog.problem(tool, arguments):
-            raise BadRequest(problem)
+            raise BadRequest(problem, advice="Call again with arguments that fit the tool's schema.")
         return Action(
             id=action_id,
             kind=request.kind,

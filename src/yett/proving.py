@@ -42,6 +42,11 @@ class ProvenSandboxes:
         self._problem = ""
         self._tried_at = 0.0
 
+    @property
+    def standing(self) -> tuple[bool, str]:
+        """Whether the proof stands; and what was wrong the last time, if anything."""
+        return self._proven, self._problem
+
     async def prove(self) -> None:
         """Look at a container of ours from inside, once; a failure is remembered for a while."""
         async with self._turn:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from yett.action import JsonObject
 from yett.config.settings import Shell
 from yett.egress.interception import Interception
 from yett.egress.program_proxy import ProgramProxy
@@ -24,10 +26,33 @@ from yett.sandbox.watched import WatchedSandboxes
 from yett.state_folder import check_apart, instance_of, run_dir_of
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenSandboxes:
+    """What serves calls, and the pool that it takes containers from."""
+
+    serving: ProvenSandboxes
+    pool: DockerSandboxes
+    limits: SandboxSettings
+
+    def status(self) -> JsonObject:
+        """The pool's numbers, for an operator; `sandbox/status.py` says what each one means."""
+        proven, problem = self.serving.standing
+        limits = self.limits
+        return {
+            "driver": limits.driver,
+            "image": limits.image,
+            "proven": proven,
+            "problem": problem,
+            "limit": limits.containers,
+            "wanted_warm": limits.warm,
+            **asdict(self.pool.status()),
+        }
+
+
 @asynccontextmanager
 async def open_sandboxes(
     shell: Shell, state: Path, *, clock: Clock, entropy: Entropy, gate: Callable[[], Gate]
-) -> AsyncIterator[ProvenSandboxes]:
+) -> AsyncIterator[OpenSandboxes]:
     """The containers, until the body ends.
 
     Args:
@@ -60,7 +85,8 @@ async def open_sandboxes(
         if limits.workspace is not None and limits.workspace.writable:
             watched = WatchedSandboxes(pool, WorkspaceQuota(limits.workspace))
             containers = await stack.enter_async_context(watched)
-        yield ProvenSandboxes(containers, _look(pool, limits), clock, limits.start_deadline)
+        serving = ProvenSandboxes(containers, _look(pool, limits), clock, limits.start_deadline)
+        yield OpenSandboxes(serving=serving, pool=pool, limits=limits)
 
 
 def _look(pool: DockerSandboxes, limits: SandboxSettings) -> Look:

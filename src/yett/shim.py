@@ -23,6 +23,8 @@ from pathlib import Path
 START_DEADLINE = 30.0
 HELLO_DEADLINE = 15.0
 _CHUNK = 65536
+_LAST_WORDS = 2000
+"""So many bytes of a log's end are looked at."""
 _NOT_PASSED_ON = (
     "LD_",
     "DYLD_",
@@ -127,6 +129,7 @@ def open_line(path: str, configuration: str) -> socket.socket:
     except OSError as error:
         raise ShimError(f"no gateway runs and none can be started: {error}", EXIT_ENVIRONMENT) from None
     with os.fdopen(descriptor, "ab") as output:
+        begun = os.fstat(descriptor).st_size
         gateway = subprocess.Popen(
             # -E, -P, _environment: what a client puts into ours chooses no code and no trust there.
             [sys.executable, "-E", "-P", "-m", "yett", "gateway", "--config", configuration],
@@ -144,9 +147,21 @@ def open_line(path: str, configuration: str) -> socket.socket:
             return link
         # Another gateway holds the lock: that one is about to listen.
         if gateway.poll() not in {None, EXIT_LOCKED}:
-            raise ShimError(f"the gateway did not start; the reason is at the end of {log}", EXIT_ENVIRONMENT)
+            raise ShimError(f"the gateway did not start: {_last_words(log, begun)}", EXIT_ENVIRONMENT)
         time.sleep(0.02)
     raise ShimError(f"the gateway did not start within {START_DEADLINE:.0f} s; see {log}", EXIT_ENVIRONMENT)
+
+
+def _last_words(log: Path, begun: int) -> str:
+    """What a gateway that ended said last, of what it wrote from `begun` on."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(begun, file.seek(0, os.SEEK_END) - _LAST_WORDS))
+            said = file.read().decode(errors="replace")
+    except OSError:
+        said = ""
+    _, found, words = ("\n" + said).rpartition("\nyett: ")
+    return f"{words.rstrip()}\n  (from the end of {log})" if found else f"the reason is at the end of {log}"
 
 
 def _environment() -> dict[str, str]:

@@ -8,44 +8,20 @@ from dataclasses import replace
 import anyio
 import anyio.lowlevel
 import pytest
+from approval_samples import NOBODY, approved, ask, no, yes
 
 from yett.action import (
     ApprovalState,
-    ApprovalTerms,
-    Decision,
     Effect,
     ElicitationAnswer,
     Outcome,
     Status,
     ToolDefinition,
-    Vote,
 )
-from yett.errors import AuditUnavailable, BadRequest, EnvironmentFault
+from yett.errors import BadRequest
 from yett.testing import make_action
 
 pytestmark = pytest.mark.anyio
-
-
-def ask(**terms):
-    return Decision(
-        effect=Effect.ASK, rule="mail-out", reason="Mail leaves.", approval=ApprovalTerms(**terms)
-    )
-
-
-def yes(by="operator:root", **more):
-    return Vote(by=by, approve=True, at=0.0, **more)
-
-
-def no(by="operator:root", **more):
-    return Vote(by=by, approve=False, at=0.0, **more)
-
-
-NOBODY = frozenset()
-
-
-async def approved(desk, action=None, decision=None):
-    record = await desk.approvals.propose(action or make_action(), decision or ask())
-    return await desk.approvals.vote(record.id, yes(), NOBODY)
 
 
 async def test_a_new_call_makes_a_pending_record_and_tells_people(desk):
@@ -244,56 +220,6 @@ async def test_an_approval_that_was_not_used_expires(desk):
     assert (await desk.approvals.get(record.id)).state is ApprovalState.EXPIRED
 
 
-async def test_a_change_that_the_log_refuses_did_not_happen(desk):
-    record = await desk.approvals.propose(make_action(), ask())
-    desk.log_error = AuditUnavailable("disk full")
-    with pytest.raises(AuditUnavailable):
-        await desk.approvals.vote(record.id, yes(), NOBODY)
-    with pytest.raises(AuditUnavailable):
-        await desk.approvals.propose(make_action(arguments={}), ask())
-    desk.log_error = None
-    assert (await desk.approvals.get(record.id)).votes == ()
-    assert len(await desk.approvals.all()) == 1
-    await desk.approvals.vote(record.id, yes(), NOBODY)
-    desk.log_error = AuditUnavailable("disk full")
-    with pytest.raises(AuditUnavailable):
-        await desk.approvals.consume(record, make_action(), ask())
-    desk.log_error = None
-    assert (await desk.approvals.get(record.id)).state is ApprovalState.APPROVED
-
-
-async def test_a_waiter_is_not_shown_an_approval_that_is_not_in_the_log_yet(desk):
-    record = await desk.approvals.propose(make_action(), ask())
-    desk.log_error = AuditUnavailable("disk full")
-    with pytest.raises(AuditUnavailable):
-        await desk.approvals.vote(record.id, yes(), NOBODY)
-    assert (await desk.approvals.settled(record.id, 0.01)).state is ApprovalState.PENDING
-
-
-async def test_a_log_that_hangs_ends_the_change_at_its_deadline(desk):
-    async def hang(record, previous, by):
-        await anyio.sleep(30)
-
-    approvals = desk.make(on_transition=hang, transition_deadline=0.02)
-    with pytest.raises(EnvironmentFault):
-        await approvals.propose(make_action(), ask())
-    assert await desk.approvals.all() == ()
-
-
-async def test_a_caller_who_goes_away_does_not_tear_a_change(desk):
-    record = await approved(desk)
-    caller = anyio.CancelScope()
-
-    async def leave(record, previous, by):
-        caller.cancel()
-        await anyio.lowlevel.checkpoint()
-
-    approvals = desk.make(on_transition=leave)
-    with caller:
-        await approvals.consume(record, make_action(), ask())
-    assert (await desk.approvals.get(record.id)).state is ApprovalState.EXECUTING
-
-
 async def test_all_gives_every_record_newest_first(desk):
     for number in range(3):
         await desk.approvals.propose(make_action(arguments={"n": number}), ask(expires=100 + number))
@@ -365,24 +291,6 @@ async def test_a_reason_one_character_over_the_limit_is_refused(desk):
     assert voted.votes[0].at == desk.clock.now()
 
 
-async def test_recovery_keeps_questions_and_approvals_and_fails_what_was_executing(desk):
-    pending = await desk.approvals.propose(make_action(arguments={"n": 1}), ask())
-    waiting = await approved(desk, make_action(arguments={"n": 2}))
-    running = await approved(desk, make_action(arguments={"n": 3}))
-    await desk.approvals.consume(running, make_action(arguments={"n": 3}), ask())
-    restarted = desk.make()
-    await restarted.recover()
-    states = {r.id: r.state for r in await restarted.all()}
-    assert states == {
-        pending.id: ApprovalState.PENDING,
-        waiting.id: ApprovalState.APPROVED,
-        running.id: ApprovalState.FAILED,
-    }
-    assert (await restarted.get(running.id)).note == "outcome unknown"
-    assert (await restarted.propose(make_action(arguments={"n": 1}), ask())).id == pending.id
-    assert await restarted.consume(waiting, make_action(arguments={"n": 2}), ask())
-
-
 async def test_arguments_that_are_not_unicode_are_a_bad_request(desk):
     with pytest.raises(BadRequest):
         await desk.approvals.propose(make_action(arguments={"a": "\ud800"}), ask())
@@ -394,23 +302,3 @@ async def test_finishing_what_is_not_executing_is_a_broken_caller(desk):
         with pytest.raises(ValueError, match="approval"):
             await desk.approvals.finish(approval, Outcome(status=Status.OK))
     assert (await desk.approvals.get(record.id)).state is ApprovalState.APPROVED
-
-
-async def test_a_stored_approval_that_is_damaged_stops_the_start(desk):
-    await desk.store.put("approvals", "apr-1", {"record": {"id": "apr-1"}})
-    with pytest.raises(EnvironmentFault):
-        await desk.make().recover()
-
-
-async def test_a_record_changed_by_another_process_is_not_overwritten(desk):
-    record = await desk.approvals.propose(make_action(), ask())
-    swap = desk.store.swap
-
-    async def swap_after_another(collection, key, expected, value):
-        await desk.store.put(collection, key, {**expected, "arguments_digest": "changed"})
-        return await swap(collection, key, expected, value)
-
-    desk.store.swap = swap_after_another
-    with pytest.raises(EnvironmentFault, match="another process"):
-        await desk.approvals.vote(record.id, yes(), NOBODY)
-    assert (await desk.approvals.get(record.id)).state is ApprovalState.PENDING

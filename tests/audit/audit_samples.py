@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from yett.action import AuditRecord
+from yett.audit.tail import tail
 
 
 class RealClock:
@@ -27,3 +29,11 @@ def intent(action: str, **fields: object) -> AuditRecord:
 
 def outcome(action: str, status: str = "ok") -> AuditRecord:
     return AuditRecord(event="outcome", action=action, fields={"status": status})
+
+
+def own(record):
+    return record["unmapped"]["yett"]
+
+
+def actions(folder: Path, event: str = "intent") -> list[str]:
+    return [own(r)["action"] for r in tail(folder, 1_000_000) if own(r)["event"] == event]

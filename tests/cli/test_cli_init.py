@@ -1,17 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 import functools
+import shutil
 import stat
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from yett.cli import init_sandbox
 from yett.config.load import load
+from yett.sandbox.images import RUNNER_LABEL
 from yett.sandbox.settings import SandboxSettings
 
 
 @pytest.fixture
 def no_engine(monkeypatch, tmp_path):
     missing = functools.partial(SandboxSettings, engine=f"unix://{tmp_path}/none.sock")
-    monkeypatch.setattr("yett.cli.init.SandboxSettings", missing)
+    monkeypatch.setattr("yett.cli.init_sandbox.SandboxSettings", missing)
+    monkeypatch.setattr("yett.cli.init_sandbox._without_an_engine", lambda: None)
 
 
 def test_without_an_engine_the_file_has_no_sandbox_tools_and_says_how_to_have_them(yett, no_engine, tmp_path):
@@ -54,13 +61,18 @@ def test_a_name_that_can_be_no_agent_writes_nothing(yett, no_engine, tmp_path, n
     assert not (tmp_path / "yett.yaml").exists()
 
 
+def named(out):
+    """The image that the first line names."""
+    return out.splitlines()[0].partition("the image ")[2].removesuffix(" is there.")
+
+
 @pytest.mark.engine
 def test_with_an_engine_the_file_has_a_sandbox_and_its_own_tests_hold(yett, tmp_path):
     done = yett("init", "--agent", "coder")
     assert done.out.startswith("Container engine: answers")
     settings = load(tmp_path / "home" / ".config" / "yett" / "yett.yaml").settings
     assert settings.tools.shell is not None
-    assert settings.tools.shell.image == "yett/tiny"
+    assert (settings.tools.shell.driver, settings.tools.shell.image) == ("docker", named(done.out))
     assert yett("policy", "test").code == 0
     assert yett("policy", "explain", "--as", "coder", "file_read", '{"path": "/workspace/.env"}').code == 1
     assert yett("policy", "explain", "--as", "coder", "file_read", '{"path": "/workspace/a"}').code == 0
@@ -69,3 +81,47 @@ def test_with_an_engine_the_file_has_a_sandbox_and_its_own_tests_hold(yett, tmp_
 def test_what_comes_next_is_printed_with_the_file_it_is_about(yett, no_engine, tmp_path):
     done = yett("init", "--config", tmp_path / "yett.yaml")
     assert f"  yett agents add my-agent --config {tmp_path}/yett.yaml\n" in done.out
+
+
+def with_base(runner):
+    """Images among which base has a runner of this version."""
+    return {"yett/tiny:latest": {RUNNER_LABEL: "1"}, "yett/base": {RUNNER_LABEL: runner}}
+
+
+@pytest.mark.parametrize(
+    ("images", "image"),
+    [
+        ({"yett/tiny:latest": {RUNNER_LABEL: "1"}}, "yett/tiny"),
+        (with_base("1"), "yett/base"),
+        (with_base("0"), "yett/tiny"),
+    ],
+    ids=["not built", "built", "built by another version"],
+)
+def test_base_is_chosen_where_it_is_built_for_this_version(monkeypatch, images, image):
+    class Store:
+        def labels(self, name):
+            return images.get(name)
+
+    tiny = SimpleNamespace(name="yett/tiny:latest")
+    monkeypatch.setattr("yett.sandbox.images.build_tiny", lambda store, cache: tiny)
+    assert init_sandbox._image(Store()) == image
+
+
+def test_without_an_engine_root_gets_the_runc_driver(yett, monkeypatch, tmp_path):
+    # Needs root and runc, as the driver's own tests do.
+    images = Path(tempfile.mkdtemp(prefix="yett-images-"))
+    images.chmod(0o755)
+    without = functools.partial(
+        SandboxSettings,
+        engine=f"unix://{tmp_path}/none.sock",
+        runc_images=str(images),
+        runc_state=str(tmp_path / "runc"),
+    )
+    monkeypatch.setattr("yett.cli.init_sandbox.SandboxSettings", without)
+    try:
+        done = yett("init")
+    finally:
+        shutil.rmtree(images)
+    assert done.out.startswith("No container engine answers; runc ")
+    shell = load(tmp_path / "home" / ".config" / "yett" / "yett.yaml").settings.tools.shell
+    assert (shell.driver, shell.image) == ("runc", "yett/tiny")

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Commands that need a gateway, on one that runs; and how they end when there is none."""
 
+import functools
 import json
 import shutil
 import subprocess
 from pathlib import Path
 
+import anyio
+import anyio.to_thread
 import pytest
 
-from running import RunningGateway, approval_of, until
+from running import SHELL_RULE, RunningGateway, approval_of, until
+from yett.cli.pool import trouble_of
 
 pytestmark = pytest.mark.anyio
 
@@ -176,3 +180,54 @@ def test_a_gateway_that_cannot_start_says_where_the_reason_is(yett, written):
     log = config.parent / "state" / "gateway.log"
     assert str(log) in done.err
     assert "Traceback" not in log.read_text()
+
+
+async def test_a_gateway_that_does_not_start_says_why_in_the_command(yett, written):
+    path = written('tools: { shell: { engine: "unix:///nonexistent/engine.sock" } }\nagents: { a: {} }\n')
+    done = yett("agents", "list", "--config", path)
+    assert done.code == 3
+    assert done.err.startswith(
+        "yett: the gateway did not start: no container engine answers at unix:///nonexistent/engine.sock"
+    )
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.engine
+async def test_the_numbers_of_the_containers_are_told_to_the_operator(yett, tiny_image):
+    section = {"tools": {"shell": {"image": tiny_image, "warm": 1, "containers": 7}}, "rules": [SHELL_RULE]}
+    with RunningGateway(**section) as gateway:
+        await until(lambda: gateway.ask("sandboxes")["proven"] and gateway.ask("sandboxes")["warm"] == 1)
+        async with gateway.client() as client:
+            await client.call_tool("shell_run", {"command": "id"})
+        await until(lambda: gateway.ask("sandboxes")["warm"] == 1)
+        found = gateway.ask("sandboxes")
+        assert found["problem"] == ""
+        assert (found["limit"], found["idle"], found["alive"], found["leased"]) == (7, 1, 2, 0)
+        assert (found["evicted"], found["refused"], found["breaker"]) == (0, 0, "closed")
+        assert found["refill_seconds"] > 0
+        words = yett("status", "--config", gateway.path).out
+        assert "2 of 7 alive (1 of 1 warm, 0 being made, 0 in a call, 1 idle)" in words
+        command = functools.partial(yett, "sandbox", "status", "--json", "--config", gateway.path)
+        told = json.loads((await anyio.to_thread.run_sync(command)).out)
+        assert told["pool"]["alive"] == 2
+        command = functools.partial(yett, "doctor", "--json", "--config", gateway.path)
+        looked = await anyio.to_thread.run_sync(command)
+        probes = [json.loads(line) for line in looked.out.splitlines()]
+        assert {p["probe"]: p["verdict"] for p in probes}["containers"] == "ok"
+
+
+def test_a_gateway_without_a_sandbox_has_no_numbers(at, own):
+    assert own.ask("sandboxes") is None
+    assert "Containers of the gateway" not in at("status").out
+
+
+@pytest.mark.parametrize(
+    ("changed", "trouble"),
+    [
+        ({}, ""),
+        ({"problem": "seccomp filter is 0, not 2"}, "serves nobody: seccomp filter is 0, not 2"),
+        ({"breaker": "open"}, "the breaker is open: the docker driver did not answer in time"),
+    ],
+)
+def test_what_is_wrong_with_the_containers_is_found(changed, trouble):
+    assert trouble_of({"problem": "", "breaker": "closed", "driver": "docker", **changed}) == trouble

@@ -50,6 +50,13 @@ def test_explain_shows_every_row_and_the_condition_that_failed(yett, config):
     assert 'false    http.method eq "GET", seen: "POST"' in done.out
 
 
+def test_explain_says_that_arguments_would_be_refused_before_any_rule(yett, config):
+    words = "A call like this is refused before any rule:"
+    done = yett("policy", "explain", *AS, '{"method": "GET"}', "--config", config)
+    assert f"  {words} The arguments must have `url`.\n" in done.out
+    assert words not in yett("policy", "explain", *AS, call(), "--config", config).out
+
+
 def test_explain_for_a_program_is_one_json_document(yett, config):
     done = yett("policy", "explain", *AS, call("POST"), "--json", "--config", config)
     found = json.loads(done.out)

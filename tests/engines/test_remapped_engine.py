@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 def settings(remapped):
     address, image = remapped
     return lambda **more: SandboxSettings(
-        engine=address, image=image, spares=0, engine_deadline=60, start_deadline=60, **more
+        engine=address, image=image, warm=0, engine_deadline=60, start_deadline=60, **more
     )
 
 

@@ -31,7 +31,7 @@ def as_its_user(run_dir):
 @pytest.mark.usefixtures("as_its_user")
 async def test_it_serves_only_if_every_limit_is_enforced(rootless, run_dir, entropy, instance):
     address, image = rootless
-    settings = SandboxSettings(engine=address, image=image, spares=0, engine_deadline=60, start_deadline=60)
+    settings = SandboxSettings(engine=address, image=image, warm=0, engine_deadline=60, start_deadline=60)
     async with DockerSandboxes(settings, instance=instance, run_dir=run_dir, entropy=entropy) as boxes:
         facts = await boxes.engine.facts()
         assert (facts.userns, facts.rootless) == (True, True)

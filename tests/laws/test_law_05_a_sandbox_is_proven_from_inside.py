@@ -49,5 +49,5 @@ async def test_a_control_that_the_engine_did_not_put_in_place_serves_nobody(tiny
     with RunningGateway(start=False, **shell(tiny_image)) as gateway:
         async with open_app(load(gateway.path)) as app:
             with pytest.raises(SandboxUnavailable, match="seccomp filter is 0, not 2"):
-                async with app.sandboxes.lease("ses-1"):
+                async with app.sandboxes.serving.lease("ses-1"):
                     pass

@@ -66,6 +66,8 @@ NEAR_MISSES = {
         "1700000000000",
         "0000 0000 0000 0000",
         "411111111111111111",
+        "\n".join(str(n) for n in range(1, 500)),
+        " ".join(str(n) for n in range(30, 60, 2)),
     ],
     "EMAIL_ADDRESS": ["image@2x.png", "git@github.com:acme/repo.git", "pkg@1.2.3", "a@b", "user@-bad-.com"],
     "IBAN_CODE": ["DE89 3704 0044 0532 0130 01", "DE8937040044053201300", "ab12cdefghijklmnop"],

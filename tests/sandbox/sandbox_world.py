@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import hashlib
+import platform
 import secrets
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -120,3 +122,22 @@ def sandboxes_of(settings_of, run_dir, entropy, instance):
         return DockerSandboxes(settings_of(**changes), instance=instance, run_dir=run_dir, entropy=entropy)
 
     return make
+
+
+def compiled(source: Path, folder: Path) -> bytes:
+    """A static program from one C file. musl has no kernel headers of its own."""
+    compiler = shutil.which("musl-gcc") or shutil.which("gcc")
+    headers = ["-idirafter", "/usr/include", "-idirafter", f"/usr/include/{platform.machine()}-linux-gnu"]
+    program = folder / source.stem
+    subprocess.run([compiler, "-static", "-Os", *headers, "-o", str(program), str(source)], check=True)
+    return program.read_bytes()
+
+
+async def echo(stream, principal):
+    """A forward that gives back what a program sends."""
+    async with stream:
+        while True:
+            try:
+                await stream.send(await stream.receive())
+            except anyio.EndOfStream:
+                return

@@ -5,7 +5,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 from fake_runner import DEADLINE, connection, exit_, faced
-from sandbox_world import sh, until
+from sandbox_world import echo, sh, until
 
 from yett.action import Principal
 from yett.ports import Command
@@ -245,15 +245,6 @@ async def test_a_runner_that_makes_us_answer_and_does_not_read_is_not_waited_for
             while box.usable:
                 await runner.say(connection(b"o", 1) + connection(b"x", 1))
         assert not box.usable
-
-
-async def echo(stream, principal):
-    async with stream:
-        while True:
-            try:
-                await stream.send(await stream.receive())
-            except anyio.EndOfStream:
-                return
 
 
 @pytest.fixture(params=["socket", "attach"])

@@ -1,16 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 import errno
 import json
-import platform
 import re
 import runpy
-import shutil
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
-from sandbox_world import sh
+from sandbox_world import compiled, sh
 
 from yett.sandbox.images import seccomp_profile, sources
 
@@ -142,13 +139,8 @@ PROBES = 270
 
 @pytest.fixture
 def probe(tmp_path):
-    """The probe, compiled. musl has no kernel headers of its own."""
-    compiler = shutil.which("musl-gcc") or shutil.which("gcc")
-    multiarch = f"/usr/include/{platform.machine()}-linux-gnu"
-    headers = ["-idirafter", "/usr/include", "-idirafter", multiarch]
-    program, source = tmp_path / "probe", Path(__file__).with_name("probe.c")
-    subprocess.run([compiler, "-static", "-Os", *headers, "-o", str(program), str(source)], check=True)
-    return program.read_bytes()
+    """The probe, compiled."""
+    return compiled(Path(__file__).with_name("probe.c"), tmp_path)
 
 
 @pytest.mark.anyio

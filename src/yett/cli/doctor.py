@@ -22,6 +22,7 @@ import typer
 from yett.action import digest_of
 from yett.cli import control
 from yett.cli.output import EXIT_NO, ConfigOption, JsonFlag, print_lines, say, table
+from yett.cli.pool import in_words, pool_of, trouble_of
 from yett.config.load import Configuration
 from yett.errors import EnvironmentFault, ExecutionError, YettError
 from yett.sandbox.settings import SandboxSettings
@@ -135,6 +136,12 @@ def _gateway(known: Configuration) -> Iterator[Finding]:
         verdict=WARN if waits else OK,
         seen="the file waits for `yett policy apply`" if waits else "runs on the applied file",
     )
+    pool = pool_of(known)
+    if pool is not None:
+        trouble = trouble_of(pool)
+        yield Finding(
+            probe="containers", verdict=WRONG if trouble else OK, seen=trouble or " ".join(in_words(pool))
+        )
 
 
 def _limits(known: Configuration) -> Iterator[Finding]:

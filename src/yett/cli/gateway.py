@@ -13,6 +13,7 @@ import typer
 
 from yett.cli import control
 from yett.cli.output import ConfigOption, JsonFlag, print_json, say
+from yett.cli.pool import in_words, pool_of
 from yett.errors import BrokenRoom, EnvironmentFault
 
 STOP_DEADLINE = 30.0
@@ -82,3 +83,6 @@ def status(*, as_json: JsonFlag = False, config: ConfigOption = None) -> None:
     if found.get("waits_for_apply"):
         say("The file differs from what is applied: both bind, the stricter wins. Then: yett policy apply")
     say(f"tools: {', '.join(map(str, tools)) if isinstance(tools, list) else '-'}")
+    pool = pool_of(known)
+    for sentence in () if pool is None else in_words(pool):
+        say(sentence)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`yett init`: look at the machine, then write a small safe `yett.yaml`.
 
-Without a container engine the file has no sandbox tools: they are absent, never run on the host.
+Where neither a container engine nor runc can be used the file has no sandbox tools: they are absent, never
+run on the host.
 """
 
 from __future__ import annotations
@@ -11,11 +12,10 @@ from typing import Annotated
 
 import typer
 
+from yett.cli.init_sandbox import TINY, FoundSandbox, find_sandbox
 from yett.cli.output import ConfigOption, say
-from yett.cli.sandbox_build import cache_folder
 from yett.config.load import Configuration, configuration_path, parse
 from yett.errors import ConfigurationError, EnvironmentFault
-from yett.sandbox.settings import SandboxSettings
 
 HEAD = """\
 # Yett: the gate between an agent and its tools. Every key: docs/configuration.md
@@ -93,14 +93,18 @@ def init(
     path = configuration_path(config)
     if path.exists() and not force:
         raise ConfigurationError(f"{path} exists", advice="keep it, or write over it with --force")
-    obstacle = sandbox_obstacle()
-    if obstacle is None:
-        say("Container engine: answers; the sandbox image is there.")
-    else:
+    found: FoundSandbox | None = None
+    try:
+        found = find_sandbox()
+    except EnvironmentFault as obstacle:
         say(f"No sandbox: {str(obstacle).rstrip('.')}. Shell and file tools are left out. To have them:")
         say(f"  {obstacle.advice()}")
         say("  yett init --force")
-    text = render(agent, sandbox=obstacle is None, own_state=config is not None)
+    else:
+        say(f"{found.seen}; the image {found.image} is there.")
+        if found.image == TINY:
+            say("  It has a shell and busybox. With python3, git and curl: yett sandbox build base")
+    text = render(agent, found, own_state=config is not None)
     _check(parse(text, path))
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -124,10 +128,10 @@ def _check(written: Configuration) -> None:
     compile_rules(written, listed_tools(written))
 
 
-def render(agent: str, *, sandbox: bool, own_state: bool = False) -> str:
-    """The file for a machine with or without a usable engine."""
+def render(agent: str, sandbox: FoundSandbox | None, *, own_state: bool = False) -> str:
+    """The file for a machine with this sandbox, or with none."""
     shell = (
-        "  shell: { image: yett/tiny }"
+        f"  shell: {sandbox.settings}"
         if sandbox
         else "  # shell: { image: yett/tiny }         # no sandbox could be had when this was written"
     )
@@ -144,15 +148,3 @@ def render(agent: str, *, sandbox: bool, own_state: bool = False) -> str:
         TOOLS.format(shell=shell),
     ]
     return "".join(parts)
-
-
-def sandbox_obstacle() -> EnvironmentFault | None:
-    """Why shell and file tools can't be served here; None when they can."""
-    from yett.sandbox.images import ImageStore, build_tiny  # noqa: PLC0415 - see commands.py
-
-    with ImageStore(SandboxSettings().engine) as store:
-        try:
-            build_tiny(store, cache=cache_folder())
-        except EnvironmentFault as error:
-            return error
-    return None

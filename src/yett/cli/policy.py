@@ -81,9 +81,18 @@ def explain(
             for condition in row.conditions:
                 wanted = f"{condition.subject} {condition.constraint} {json.dumps(condition.expected)}"
                 say(visible(f"    {condition.truth:<8} {wanted}, seen: {json.dumps(condition.seen)}"))
+        if misfit := _misfit(action):
+            say(f"  A call like this is refused before any rule: {visible(misfit)}")
         decision = found.decision
         say(f"{decision.effect.value} by {decision.rule}: {visible(decision.reason)}")
     raise typer.Exit(EXITS[found.decision.effect])
+
+
+def _misfit(action: Action) -> str | None:
+    """How the arguments do not fit the tool's schema."""
+    from yett.tools.schema import SchemaCheck  # noqa: PLC0415 - see commands.py
+
+    return SchemaCheck().problem(action.tool.digest, action.tool.input_schema, action.arguments)
 
 
 def _compiled(known: Configuration) -> tuple[CompiledPolicy, tuple[ToolDefinition, ...]]:

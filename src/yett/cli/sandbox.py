@@ -15,6 +15,7 @@ from yett.action import JsonValue, digest_of
 from yett.cli import control
 from yett.cli.doctor import probe_sandbox, socket_folder
 from yett.cli.output import ConfigOption, JsonFlag, complain, print_json, say, table
+from yett.cli.pool import in_words, pool_of
 from yett.cli.sandbox_bench import bench
 from yett.cli.sandbox_build import build
 from yett.errors import ConfigurationError
@@ -76,11 +77,15 @@ def status(
     as_markdown: Annotated[bool, typer.Option("--markdown", help="The table for a page.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Start a container and read every control from inside. Exit 1 when one is not as it should be."""
+    """Start a container and read every control from inside; with the numbers of the gateway that runs.
+
+    Exit 1 when a control is not as it should be.
+    """
     from yett.sandbox.engine_notes import engine_notes  # noqa: PLC0415 - see commands.py
     from yett.sandbox.table import markdown  # noqa: PLC0415 - see commands.py
 
     settings, instance = configured(config)
+    pool = pool_of(control.configuration(config))
     facts, checks = probe_sandbox(settings, instance)
     notes: list[JsonValue] = list(engine_notes(facts))
     runtimes: list[JsonValue] = [*sorted(facts.runtimes)]
@@ -89,6 +94,7 @@ def status(
             {
                 "engine": {**asdict(facts), "runtimes": runtimes, "notes": notes},
                 "controls": [asdict(c) for c in checks],
+                "pool": pool,
             }
         )
     elif as_markdown:
@@ -106,5 +112,7 @@ def status(
         )
         for note in notes:
             say(f"Note: {note}.")
+        for sentence in () if pool is None else in_words(pool):
+            say(sentence)
     if not all(c.ok for c in checks):
         raise typer.Exit(1)

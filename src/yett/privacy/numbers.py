@@ -108,6 +108,8 @@ def _as_card(text: str, run: _Run, place: int, count: int, key: str) -> _Found:
     if not 12 <= len(digits) <= 19 or digits[0] not in "23456":
         return None
     known, common = _brand(digits)
+    if count > 4 and _counts(run.digits[place : place + count]):
+        return None
     if (count > 1 and not known) or len(set(digits)) == 1 or not luhn.is_valid(digits):
         return None
     start, end = run.groups[place].start, run.groups[place + count - 1].end
@@ -115,6 +117,12 @@ def _as_card(text: str, run: _Run, place: int, count: int, key: str) -> _Found:
     if not (common or context or (known and count > 3)):
         return None
     return Span(CREDIT_CARD, start, end, 1.0 if context else 0.9), count
+
+
+def _counts(digits: tuple[str, ...]) -> bool:
+    """Whether the groups are numbers in even steps: line numbers or a list, not a card spelled out."""
+    numbers = [int(group) for group in digits]
+    return len({after - before for before, after in pairwise(numbers)}) == 1
 
 
 def _brand(digits: str) -> tuple[bool, bool]:

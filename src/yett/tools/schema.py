@@ -189,6 +189,8 @@ def _misfit(error: ValidationError, wanted: Any, schema: Any) -> str:
         return f"may have only {known or 'no keys'}."
     if kind in _FORMS:
         return f"fits none of the forms that the schema allows ({kind})."
+    if kind == "pattern" and wanted == "^/":
+        return "must begin with `/`: it is an absolute path."
     told = {
         "type": f"must be of type {' or '.join(map(str, _list(wanted)))}.",
         "pattern": f"must look like {wanted!r} (a regular expression)."[:256],

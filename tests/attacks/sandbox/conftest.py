@@ -8,9 +8,10 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "sandbox"))
 
 from host_folder import project, writable
-from host_watch import HostWatch, compiled
+from host_watch import HostWatch
 from sandbox_world import (
     anyio_backend,
+    compiled,
     entropy,
     instance,
     run_dir,

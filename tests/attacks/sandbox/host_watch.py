@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The host before and after an attack: processes, memory, disk. And programs in C that attack."""
+"""The host before and after an attack: processes, memory, disk."""
 
 from __future__ import annotations
 
 import os
-import platform
-import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,12 +46,3 @@ class HostWatch:
     async def cleared(self) -> None:
         """The containers of the attack are gone from the engine too."""
         await until(lambda: not containers_of(self.instance))
-
-
-def compiled(source: Path, folder: Path) -> bytes:
-    """A static program from one C file. musl has no kernel headers of its own."""
-    compiler = shutil.which("musl-gcc") or shutil.which("gcc")
-    headers = ["-idirafter", "/usr/include", "-idirafter", f"/usr/include/{platform.machine()}-linux-gnu"]
-    program = folder / source.stem
-    subprocess.run([compiler, "-static", "-Os", *headers, "-o", str(program), str(source)], check=True)
-    return program.read_bytes()

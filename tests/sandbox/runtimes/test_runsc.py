@@ -7,7 +7,7 @@ from pathlib import Path
 
 import anyio
 import pytest
-from sandbox_world import sh, until
+from sandbox_world import echo, sh, until
 
 from yett.action import Principal
 from yett.errors import ExecutionError, SandboxUnavailable
@@ -200,14 +200,6 @@ async def test_nothing_of_the_host_answers(runsc):
 
 
 async def test_programs_reach_the_forward(runsc):
-    async def echo(stream, principal):
-        async with stream:
-            while True:
-                try:
-                    await stream.send(await stream.receive())
-                except anyio.EndOfStream:
-                    return
-
     ann = Principal(id="agent:ann", agent="ann")
     async with runsc(echo) as boxes, boxes.lease("s", ann) as box:
         assert (await box.run(sh("echo hello | nc 127.0.0.1 3128"))).stdout == b"hello\n"

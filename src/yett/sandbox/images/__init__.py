@@ -6,7 +6,7 @@ for `seccomp_profile`. No program of somebody else's image is ever started to bu
 """
 
 from yett.sandbox.images.architecture import ARCHITECTURES, Architecture
-from yett.sandbox.images.base import build_base, build_base_from
+from yett.sandbox.images.base import BASE, build_base, build_base_from
 from yett.sandbox.images.built import INPUTS_LABEL, PACKAGES_LABEL, RUNNER_LABEL, Built, Step
 from yett.sandbox.images.own import build_own
 from yett.sandbox.images.runner import compile_runner
@@ -16,6 +16,7 @@ from yett.sandbox.images.tiny import TINY, build_tiny, tiny_archive
 
 __all__ = [
     "ARCHITECTURES",
+    "BASE",
     "INPUTS_LABEL",
     "PACKAGES_LABEL",
     "RUNNER_LABEL",
