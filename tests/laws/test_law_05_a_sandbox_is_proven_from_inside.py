@@ -45,7 +45,7 @@ async def test_a_control_that_the_engine_did_not_put_in_place_serves_nobody(tiny
         body["HostConfig"]["SecurityOpt"] = ["no-new-privileges:true", "seccomp=unconfined"]
         return body
 
-    monkeypatch.setattr("yett.sandbox.container.container_config", without_seccomp)
+    monkeypatch.setattr("yett.sandbox.creation.container_config", without_seccomp)
     with RunningGateway(start=False, **shell(tiny_image)) as gateway:
         async with open_app(load(gateway.path)) as app:
             with pytest.raises(SandboxUnavailable, match="seccomp filter is 0, not 2"):
