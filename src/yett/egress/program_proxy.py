@@ -19,6 +19,7 @@ from anyio.abc import ByteStream
 from anyio.streams.tls import TLSStream
 
 from yett.action import Arrival, Kind, Principal, Request, Transport
+from yett.egress.held import Held, Holding
 from yett.egress.interception import Interception
 from yett.egress.program_messages import Answer, Origin, Refused, answer_of, arguments_of, told
 from yett.egress.settings import EgressLimits
@@ -42,6 +43,7 @@ class ProgramProxy:
         self._gate = gate
         self._interception = interception
         self._limits = limits or EgressLimits()
+        self._held = Held(self._limits.held_bytes)
 
     async def serve(self, stream: ByteStream, principal: Principal) -> None:
         """Serve one connection to its end, and close it (`ports.Forward`)."""
@@ -63,19 +65,32 @@ class ProgramProxy:
                     return None
                 if head.method == b"CONNECT" and origin is None:
                     return await self._tunnel(wire, stream, head, principal)
-                with anyio.fail_after(self._limits.timeout):
-                    body = await self._body(wire, stream)
-                answer = await self._pass(head, body, principal, origin)
+                await self._exchange(wire, stream, head, principal, origin)
             except Refused as refused:
                 return await _send(wire, stream, told(refused.status, str(refused)), last=True)
             except h11.RemoteProtocolError as fault:
                 return await self._malformed(wire, stream, fault)
             except TimeoutError:
                 return None
-            await _send(wire, stream, answer, last=False)
             if wire.our_state is not h11.DONE or wire.their_state is not h11.DONE:
                 return None
             wire.start_next_cycle()
+
+    async def _exchange(
+        self,
+        wire: h11.Connection,
+        stream: ByteStream,
+        head: h11.Request,
+        principal: Principal,
+        origin: Origin | None,
+    ) -> None:
+        """Read the body of one request, have it passed, and send the answer."""
+        with self._held.by(principal.agent) as holding:
+            with anyio.fail_after(self._limits.timeout):
+                body = await self._body(wire, stream, holding)
+            answer = await self._pass(head, body, principal, origin)
+            holding.add(len(answer.body))
+            await _send(wire, stream, answer, last=False)
 
     async def _malformed(
         self, wire: h11.Connection, stream: ByteStream, fault: h11.RemoteProtocolError
@@ -99,9 +114,10 @@ class ProgramProxy:
                 wire.receive_data(b"")
         return event if isinstance(event, h11.Event) else None
 
-    async def _body(self, wire: h11.Connection, stream: ByteStream) -> bytes:
+    async def _body(self, wire: h11.Connection, stream: ByteStream, holding: Holding) -> bytes:
         body = bytearray()
         while isinstance(event := await self._event(wire, stream), h11.Data):
+            holding.add(len(event.data))
             body += event.data
             if len(body) > self._limits.request_bytes:
                 raise Refused(413, f"A request body is larger than {self._limits.request_bytes} bytes.")
