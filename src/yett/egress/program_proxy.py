@@ -14,6 +14,7 @@ import ssl
 from collections.abc import Callable
 
 import anyio
+import anyio.to_thread
 import h11
 from anyio.abc import ByteStream
 from anyio.streams.tls import TLSStream
@@ -31,6 +32,8 @@ TOOL = "http_request"
 """The tool that a program's request is decided as."""
 
 _RECEIVE = 1 << 16
+_NEW_NAME = 0.05
+"""Seconds before a certificate is made for a name that nobody asked for lately."""
 
 
 class ProgramProxy:
@@ -44,6 +47,8 @@ class ProgramProxy:
         self._interception = interception
         self._limits = limits or EgressLimits()
         self._held = Held(self._limits.held_bytes)
+        self._turns: dict[str, anyio.Lock] = {}
+        self._maker: anyio.CapacityLimiter | None = None
 
     async def serve(self, stream: ByteStream, principal: Principal) -> None:
         """Serve one connection to its end, and close it (`ports.Forward`)."""
@@ -144,14 +149,28 @@ class ProgramProxy:
         early, _ = wire.trailing_data
         if early:
             return  # bytes before our answer: nobody who speaks TLS does that
+        context = await self._context(host, principal.agent)
         with anyio.fail_after(self._limits.connect_timeout):
             inside = await TLSStream.wrap(
                 stream,
                 server_side=True,
-                ssl_context=self._interception.context(host),
+                ssl_context=context,
                 standard_compatible=False,
             )
         await self._conversation(inside, principal, Origin(base=f"https://{authority}", authority=authority))
+
+    async def _context(self, host: str, agent: str) -> ssl.SSLContext:
+        """The certificate of a host. A new one costs time: one after the other for an agent, slowly.
+
+        Programs can think of as many names as they like, and nothing was decided about them yet.
+        """
+        known = self._interception.known(host)
+        if known is not None:
+            return known
+        self._maker = self._maker or anyio.CapacityLimiter(1)
+        async with self._turns.setdefault(agent, anyio.Lock()):
+            await anyio.sleep(_NEW_NAME)
+            return await anyio.to_thread.run_sync(self._interception.context, host, limiter=self._maker)
 
     async def _pass(
         self, head: h11.Request, body: bytes, principal: Principal, origin: Origin | None
