@@ -33,11 +33,11 @@ async def test_no_more_bodies_are_read_at_a_time_than_the_limit(server, monkeypa
     async with net(POSTS, allow=to(server), limits=FEW) as it:
         inner = it.proxy._body
 
-        async def body(wire, stream):
+        async def body(wire, stream, holding):
             reading.add(wire)
             most.append(len(reading))
             try:
-                return await inner(wire, stream)
+                return await inner(wire, stream, holding)
             finally:
                 reading.discard(wire)
 

@@ -12,6 +12,7 @@ import datetime as dt
 import ssl
 import tempfile
 from collections import OrderedDict
+from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -48,11 +49,22 @@ class Interception:
         """The authority's certificate in PEM, for programs to trust."""
         return self._certificate.public_bytes(serialization.Encoding.PEM)
 
+    def known(self, host: str) -> ssl.SSLContext | None:
+        """What `context` would give, if it need not be made first."""
+        found = self._contexts.get(host)
+        if found is not None:
+            with suppress(KeyError):  # another thread may just have made room
+                self._contexts.move_to_end(host)
+        return found
+
     def context(self, host: str) -> ssl.SSLContext:
-        """How to answer as `host` (a canonical name or address) to a program: TLS 1.2 or newer."""
-        if host in self._contexts:
-            self._contexts.move_to_end(host)
-            return self._contexts[host]
+        """How to answer as `host` (a canonical name or address) to a program: TLS 1.2 or newer.
+
+        It takes milliseconds to make, so that belongs into a worker thread, one at a time.
+        """
+        found = self.known(host)
+        if found is not None:
+            return found
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         made.minimum_version = ssl.TLSVersion.TLSv1_2
         made.set_alpn_protocols(["http/1.1"])

@@ -22,6 +22,7 @@ from anyio.abc import ByteStream
 from anyio.streams.tls import TLSStream
 
 from yett.action import Arrival, Kind, Principal, Request, Transport
+from yett.egress.held import Held, Holding
 from yett.egress.interception import Interception
 from yett.egress.program_messages import Answer, Origin, Refused, answer_of, arguments_of, told
 from yett.egress.settings import EgressLimits
@@ -37,6 +38,8 @@ RULE = "egress.program-request"
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _RECEIVE = 1 << 16
+_NEW_NAME = 0.05
+"""Seconds before a certificate is made for a name that nobody asked for lately."""
 
 
 class ProgramProxy:
@@ -49,7 +52,8 @@ class ProgramProxy:
         self._gate = gate
         self._interception = interception
         self._limits = limits or EgressLimits()
-        self._maker = anyio.CapacityLimiter(1)
+        self._held = Held(self._limits.held_bytes)
+        self._maker: anyio.CapacityLimiter | None = None
         self._asking: dict[str, anyio.Lock] = {}
         self._turns: dict[str, anyio.CapacityLimiter] = {}
 
@@ -73,13 +77,7 @@ class ProgramProxy:
                     return None
                 if head.method == b"CONNECT" and origin is None:
                     return await self._tunnel(wire, stream, head, principal)
-                async with self._turn(principal.agent):
-                    with anyio.fail_after(self._limits.timeout):
-                        body = await self._body(wire, stream)
-                    answer = await self._pass(head, body, principal, origin)
-                    del body
-                    with anyio.fail_after(self._limits.timeout):
-                        await _send(wire, stream, answer, last=False)
+                await self._exchange(wire, stream, head, principal, origin)
             except Refused as refused:
                 await self._record(principal, str(refused))
                 return await _send(wire, stream, told(refused.status, str(refused)), last=True)
@@ -117,6 +115,25 @@ class ProgramProxy:
         arrival = Arrival(transport=Transport.INTERNAL, client=f"a program of {principal.agent}")
         await self._gate().refuse(arrival, RULE, reason)
 
+    async def _exchange(
+        self,
+        wire: h11.Connection,
+        stream: ByteStream,
+        head: h11.Request,
+        principal: Principal,
+        origin: Origin | None,
+    ) -> None:
+        """Read the body of one request, have it passed, and send the answer."""
+        async with self._turn(principal.agent):
+            with self._held.by(principal.agent) as holding:
+                with anyio.fail_after(self._limits.timeout):
+                    body = await self._body(wire, stream, holding)
+                answer = await self._pass(head, body, principal, origin)
+                del body
+                holding.add(len(answer.body))
+                with anyio.fail_after(self._limits.timeout):
+                    await _send(wire, stream, answer, last=False)
+
     async def _malformed(
         self, wire: h11.Connection, stream: ByteStream, fault: h11.RemoteProtocolError
     ) -> None:
@@ -139,9 +156,10 @@ class ProgramProxy:
                 wire.receive_data(b"")
         return event if isinstance(event, h11.Event) else None
 
-    async def _body(self, wire: h11.Connection, stream: ByteStream) -> bytes:
+    async def _body(self, wire: h11.Connection, stream: ByteStream, holding: Holding) -> bytes:
         body = bytearray()
         while isinstance(event := await self._event(wire, stream), h11.Data):
+            holding.add(len(event.data))
             body += event.data
             if len(body) > self._limits.request_bytes:
                 raise Refused(413, f"A request body is larger than {self._limits.request_bytes} bytes.")
@@ -168,8 +186,8 @@ class ProgramProxy:
         early, _ = wire.trailing_data
         if early:
             return  # bytes before our answer: nobody who speaks TLS does that
+        context = await self._context(host, principal.agent)
         with anyio.fail_after(self._limits.connect_timeout):
-            context = await self._context(host, principal.agent)
             inside = await TLSStream.wrap(
                 stream,
                 server_side=True,
@@ -179,8 +197,16 @@ class ProgramProxy:
         await self._conversation(inside, principal, Origin(base=f"https://{authority}", authority=authority))
 
     async def _context(self, host: str, agent: str) -> ssl.SSLContext:
-        """Made in a thread, one at a time and one of each agent: a certificate takes milliseconds."""
+        """The certificate of a host. A new one costs time: one after the other for an agent, slowly.
+
+        Programs can think of as many names as they like, and nothing was decided about them yet.
+        """
+        known = self._interception.known(host)
+        if known is not None:
+            return known
+        self._maker = self._maker or anyio.CapacityLimiter(1)
         async with self._asking.setdefault(agent, anyio.Lock()):
+            await anyio.sleep(_NEW_NAME)
             return await anyio.to_thread.run_sync(self._interception.context, host, limiter=self._maker)
 
     async def _pass(

@@ -56,7 +56,7 @@ class EgressLimits:
     A caller may ask for less than `timeout` and `response_bytes`, never for more. `addresses` is how
     many of a name's checked addresses are tried. `idle` is how long a program's connection may be silent
     between requests, `connection` how long it may last, `requests` how many of an agent's programs' requests
-    are read, decided and answered at a time.
+    are read, decided and answered at a time, `held_bytes` how much of their bodies and answers is under way.
     """
 
     timeout: float = 60.0
@@ -73,6 +73,7 @@ class EgressLimits:
     response_headers: int = 128
     response_header_bytes: int = 32 << 10
     addresses: int = 4
+    held_bytes: int = 64 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,7 +36,7 @@ def read_linkage(program: bytes, name: str) -> Linkage:
     """
     try:
         return _read(program)
-    except (struct.error, ValueError) as fault:
+    except (struct.error, ValueError, OverflowError) as fault:
         raise SandboxUnavailable(f"{name} is not a program for this kind of machine: {fault}") from fault
 
 
