@@ -7,6 +7,8 @@ tool that records what ran, `MemoryAudit` is the log, `Door` is identity.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import anyio
 
 from yett import evidence
@@ -103,6 +105,12 @@ class Door:
             transport=arrival.transport,
             source_ip=arrival.source_ip,
         )
+
+    async def still(self, principal):
+        if principal.agent not in self.agents:
+            raise Unauthenticated("No such agent.")
+        session = await self.continue_or_open(principal.agent, principal.user)
+        return replace(principal, labels=principal.labels | session.labels)
 
     async def continue_or_open(self, agent, user):
         return Session(id=f"ses-{agent}", lineage=f"ses-{agent}")

@@ -172,12 +172,10 @@ class Pipeline:
         )
 
     async def _caller(self, request: Request) -> Principal:
-        """Who calls, as of this moment: a stopped session is refused, new labels count."""
+        """Who calls, as of this moment: a stopped agent is refused, new labels and roles count."""
         if request.principal is None:
             return await self._rooms.identify.identify(request.arrival)
-        known = request.principal
-        session = await self._rooms.sessions.continue_or_open(known.agent, known.user)
-        return replace(known, labels=known.labels | session.labels)
+        return await self._rooms.identify.still(request.principal)
 
     def _decide(self, action: Action, resumes: str | None) -> Judged:
         """Decide and redact: the action as its destination will receive it, the verdict, the logged view."""

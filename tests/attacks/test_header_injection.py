@@ -12,8 +12,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "egress"))
 from egress_loopback import AGENT, serving
 
+from yett.action import Secret
 from yett.egress.outbound import Egress
-from yett.egress.settings import EgressRule, EgressSettings
+from yett.egress.settings import EgressCredential, EgressRule, EgressSettings
 from yett.errors import EgressRefused
 from yett.ports import HttpRequest
 
@@ -29,6 +30,8 @@ HEADERS = [
     ("Upgrade", "h2c"),
     ("X-HTTP-Method-Override", "DELETE"),
     ("X-Original-URL", "/admin"),
+    ("Content-Encoding", "gzip"),
+    ("content_encoding", "br"),
 ]
 
 
@@ -42,6 +45,18 @@ def test_a_smuggling_header_is_refused_and_nothing_is_sent(name, value):
         with pytest.raises(EgressRefused):
             anyio.run(egress.send, request, AGENT)
         assert server.seen == []
+
+
+@pytest.mark.parametrize("name", ["X-Site-Key", "x-site-key", "X_Site_Key", "x_SITE-key"])
+def test_a_credential_of_the_agents_own_does_not_go_beside_the_gates(name):
+    """Many servers read both spellings as one; which of the two wins is theirs to say."""
+    with serving() as server:
+        site = f"127.0.0.1:{server.port}"
+        credential = EgressCredential(header="X-Site-Key", value=Secret("the-gates"))
+        egress = Egress(EgressSettings(allow=(EgressRule(host=site),), credentials={site: credential}))
+        request = HttpRequest(method="GET", url=f"http://{site}/", headers=((name, "the-agents"),))
+        anyio.run(egress.send, request, AGENT)
+        assert [v for n, v in server.last.headers if "site" in n.lower()] == ["the-gates"]
 
 
 @pytest.mark.parametrize("tail", ["/\r\nX: 1", "/ HTTP/1.1", "/\t", "/\x00", "/%0d%0aX:1", "/\u2028\n"])

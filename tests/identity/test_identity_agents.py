@@ -118,3 +118,32 @@ async def test_callers_without_an_address_are_counted_by_their_transport(house):
     assert await fails(house.identity, house.arrival("wrong")) is TooManyAttempts
     other = house.arrival("wrong", transport=Transport.STDIO)
     assert await fails(house.identity, other) is Unauthenticated
+
+
+async def test_a_caller_known_before_has_the_roles_and_labels_of_now(house):
+    one = await house.identity.identify(house.arrival(await token(house)))
+    agents = dict(house.identity._settings.agents)
+    agents["research-1"] = replace(agents["research-1"], roles=frozenset({"reader"}))
+    house.identity.replace_settings(replace(house.identity._settings, agents=agents))
+    await house.sessions.label(one.session, frozenset({"untrusted"}))
+    now = await house.identity.still(one)
+    assert (now.agent, now.session, now.roles, now.labels) == (
+        one.agent,
+        one.session,
+        {"reader"},
+        {"untrusted"},
+    )
+
+
+@pytest.mark.parametrize("how", ["suspended", "revoked", "not named"])
+async def test_a_caller_known_before_that_may_not_call_now_is_refused(house, how):
+    one = await house.identity.identify(house.arrival(await token(house)))
+    assert await house.identity.still(one) == one
+    if how == "suspended":
+        await house.credentials.suspend("research-1")
+    elif how == "revoked":
+        await house.credentials.revoke_all(CredentialKind.AGENT, "research-1")
+    else:
+        house.identity.replace_settings(replace(house.identity._settings, agents={}))
+    with pytest.raises(Unauthenticated, match=REFUSAL):
+        await house.identity.still(one)

@@ -30,7 +30,7 @@ CHECKS = {
     "5.16": lambda h, w, _: h["PidMode"] == "",
     "5.17": lambda h, w, _: h["IpcMode"] == "private",
     "5.18": lambda h, w, _: not h["Devices"] and not h["DeviceRequests"] and not h["DeviceCgroupRules"],
-    "5.19": lambda h, w, _: {u["Name"] for u in h["Ulimits"]} == {"nofile", "core", "fsize"},
+    "5.19": lambda h, w, _: {u["Name"] for u in h["Ulimits"]} == {"nofile", "core", "fsize", "sigpending"},
     "5.20": lambda h, w, _: all(m["Propagation"] != "shared" for m in w["Mounts"]),
     "5.21": lambda h, w, _: h["UTSMode"] == "",
     "5.22": lambda h, w, _: any(o.startswith('seccomp={"default') for o in h["SecurityOpt"]),

@@ -2,7 +2,8 @@
 """Reads a response body up to a limit that counts decompressed bytes.
 
 A few kilobytes can unpack to gigabytes, so decompression is done here, piece by piece, and stops at
-the limit. Only gzip is ever asked for; another coding is an error. Called by `outbound` only.
+the limit. Only gzip is ever asked for; another coding is an error. Called by `outbound`, and by
+`program_messages` for what programs send.
 """
 
 from __future__ import annotations
@@ -36,6 +37,22 @@ async def read_body(stream: AsyncIterable[bytes], coding: str, limit: int) -> tu
     if unzip and wire and not unzip.complete:
         raise ExecutionError("The response ended in the middle of its compressed data.")
     return bytes(body), False
+
+
+def unpacked(body: bytes, limit: int) -> bytes:
+    """What a gzip body of one member holds, up to one byte over `limit`.
+
+    Raises:
+        ValueError: it is none, or not a whole one.
+    """
+    member = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    try:
+        out = member.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise ValueError("damaged") from error
+    if len(out) <= limit and (not member.eof or member.unused_data):
+        raise ValueError("not one whole member")
+    return out
 
 
 class _Gzip:

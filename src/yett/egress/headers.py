@@ -26,6 +26,7 @@ REFUSED = {
         ),
         "the gate frames the message itself",
     ),
+    "content-encoding": "what is sent is looked at as it is, so it is sent unpacked",
     **dict.fromkeys(
         ("x-http-method", "x-http-method-override", "x-method-override", "x-original-url", "x-rewrite-url"),
         "it would change the method or the path that was allowed",
@@ -45,6 +46,11 @@ _DECODED = frozenset({"content-encoding", "content-length", "transfer-encoding"}
 MASK = "***"
 
 
+def same_name(name: str) -> str:
+    """Names that a server may take for one are one here."""
+    return name.lower().replace("_", "-")
+
+
 def outgoing(headers: Headers, limits: EgressLimits) -> list[tuple[str, str]]:
     """The agent's headers that go on, in order.
 
@@ -57,7 +63,7 @@ def outgoing(headers: Headers, limits: EgressLimits) -> list[tuple[str, str]]:
         raise EgressRefused(f"The request headers are larger than {limits.request_header_bytes} bytes.")
     kept = []
     for name, value in headers:
-        key = name.lower().replace("_", "-")
+        key = same_name(name)
         if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
             raise EgressRefused("A request header holds characters that headers can't hold.")
         if key in REFUSED:

@@ -20,7 +20,7 @@ from yett.action import Principal
 from yett.egress.address import Address, Resolve, checked_addresses, resolve_with_system
 from yett.egress.allow import AllowList, Entry
 from yett.egress.body import read_body
-from yett.egress.headers import Masking, incoming, outgoing
+from yett.egress.headers import Masking, incoming, outgoing, same_name
 from yett.egress.settings import METHODS, EgressCredential, EgressSettings, TlsVersion
 from yett.errors import ConfigurationError, EgressRefused, ExecutionError, ExecutionTimeout
 from yett.ports import HttpRequest, HttpResponse
@@ -74,7 +74,7 @@ class Egress:
         headers = outgoing(request.headers, self._limits)
         credential = self._credential_for(url)
         if credential:
-            headers = [(n, v) for n, v in headers if n.lower() != credential.header.lower()]
+            headers = [(n, v) for n, v in headers if same_name(n) != same_name(credential.header)]
             headers.append((credential.header, credential.value.reveal()))
         try:
             with anyio.fail_after(min(request.timeout, self._limits.timeout)):

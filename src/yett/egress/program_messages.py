@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import h11
 
 from yett.action import JsonObject, Reply
-from yett.egress.settings import METHODS
+from yett.egress.body import unpacked
+from yett.egress.settings import METHODS, EgressLimits
 from yett.errors import EgressRefused
 from yett.url import parse_url
 
@@ -51,14 +52,14 @@ class Refused(Exception):
         super().__init__(words)
 
 
-def arguments_of(head: h11.Request, body: bytes, origin: Origin | None, *, url_bytes: int) -> JsonObject:
+def arguments_of(head: h11.Request, body: bytes, origin: Origin | None, limits: EgressLimits) -> JsonObject:
     """The arguments of `http_request` that say what a program asked for.
 
     Args:
         head: the request's line and headers.
         body: all of its body.
         origin: where a CONNECT leads that it came through.
-        url_bytes: how long its URL may be.
+        limits: how long its URL, and how large its body may be once it is unpacked.
 
     Raises:
         Refused: it can't be said.
@@ -67,22 +68,40 @@ def arguments_of(head: h11.Request, body: bytes, origin: Origin | None, *, url_b
     if method not in METHODS:
         raise Refused(405, f"The method {method[:20]} does not leave a sandbox.")
     try:
-        parse_url(url, limit=url_bytes)
+        parse_url(url, limit=limits.url_bytes)
     except EgressRefused as refused:
         raise Refused(400, str(refused)) from None
     headers: JsonObject = {}
     for raw_name, raw_value in head.headers:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-        if name not in _NOT_PASSED_ON:
+        if name not in _NOT_PASSED_ON and name != "content-encoding":
             before = headers.get(name)
             headers[name] = f"{before}{'; ' if name == 'cookie' else ', '}{value}" if before else value
     arguments: JsonObject = {"url": url, "method": method, "headers": headers, "max_redirects": 0}
-    if body:
+    if body := _unpacked(head, body, limits.request_bytes):
         try:
             arguments["body"] = body.decode()
         except UnicodeDecodeError:
             arguments["body_base64"] = base64.b64encode(body).decode("ascii")
     return arguments
+
+
+def _unpacked(head: h11.Request, body: bytes, limit: int) -> bytes:
+    """The body as it is read: what is packed would be sent unseen. git packs what it sends by gzip."""
+    named = [value for name, value in head.headers if name.replace(b"_", b"-") == b"content-encoding"]
+    words = [word.strip() for word in b",".join(named).lower().split(b",")]
+    codings = [word for word in words if word not in {b"", b"identity"}]
+    if not codings:
+        return body
+    if codings not in ([b"gzip"], [b"x-gzip"]):
+        raise Refused(415, "A body that is packed in another way than once by gzip does not leave a sandbox.")
+    try:
+        plain = unpacked(body, limit)
+    except ValueError:
+        raise Refused(400, "The body is not the gzip that its headers say.") from None
+    if len(plain) > limit:
+        raise Refused(413, f"A request body is larger than {limit} bytes.")
+    return plain
 
 
 def _url(head: h11.Request, origin: Origin | None) -> str:
@@ -111,9 +130,11 @@ def answer_of(reply: Reply, method: bytes) -> Answer:
         return told(403 if result.is_error else 502, words)
     if shown.get("truncated") is True:
         return told(502, "The response is larger than the gate passes on.")
-    return Answer(
-        status=_status(shown), headers=_headers(shown), body=b"" if method == b"HEAD" else _bytes(shown)
-    )
+    try:
+        body = b"" if method == b"HEAD" else _bytes(shown)
+    except ValueError:
+        return told(502, "The response holds something private and can't be shown without it.")
+    return Answer(status=_status(shown), headers=_headers(shown), body=body)
 
 
 def _status(shown: JsonObject) -> int:
@@ -133,7 +154,7 @@ def _headers(shown: JsonObject) -> tuple[tuple[str, str], ...]:
 
 def _bytes(shown: JsonObject) -> bytes:
     if isinstance(coded := shown.get("body_base64"), str):
-        return base64.b64decode(coded)
+        return base64.b64decode(coded, validate=True)
     text = shown.get("body")
     return text.encode() if isinstance(text, str) else b""
 

@@ -10,10 +10,13 @@ bytes of a program are hostile; every limit is in `EgressLimits`. Joined by `app
 
 from __future__ import annotations
 
+import re
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import anyio
+import anyio.to_thread
 import h11
 from anyio.abc import ByteStream
 from anyio.streams.tls import TLSStream
@@ -29,6 +32,10 @@ from yett.url import DEFAULT_PORTS, parse_authority
 TOOL = "http_request"
 """The tool that a program's request is decided as."""
 
+RULE = "egress.program-request"
+"""The rule of a request that can't become an action."""
+
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _RECEIVE = 1 << 16
 
 
@@ -42,6 +49,9 @@ class ProgramProxy:
         self._gate = gate
         self._interception = interception
         self._limits = limits or EgressLimits()
+        self._maker = anyio.CapacityLimiter(1)
+        self._asking: dict[str, anyio.Lock] = {}
+        self._turns: dict[str, anyio.CapacityLimiter] = {}
 
     async def serve(self, stream: ByteStream, principal: Principal) -> None:
         """Serve one connection to its end, and close it (`ports.Forward`)."""
@@ -63,19 +73,49 @@ class ProgramProxy:
                     return None
                 if head.method == b"CONNECT" and origin is None:
                     return await self._tunnel(wire, stream, head, principal)
-                with anyio.fail_after(self._limits.timeout):
-                    body = await self._body(wire, stream)
-                answer = await self._pass(head, body, principal, origin)
+                async with self._turn(principal.agent):
+                    with anyio.fail_after(self._limits.timeout):
+                        body = await self._body(wire, stream)
+                    answer = await self._pass(head, body, principal, origin)
+                    del body
+                    with anyio.fail_after(self._limits.timeout):
+                        await _send(wire, stream, answer, last=False)
             except Refused as refused:
+                await self._record(principal, str(refused))
                 return await _send(wire, stream, told(refused.status, str(refused)), last=True)
             except h11.RemoteProtocolError as fault:
+                await self._record(principal, "This is no HTTP/1.1 request.")
                 return await self._malformed(wire, stream, fault)
             except TimeoutError:
                 return None
-            await _send(wire, stream, answer, last=False)
             if wire.our_state is not h11.DONE or wire.their_state is not h11.DONE:
                 return None
             wire.start_next_cycle()
+
+    @asynccontextmanager
+    async def _turn(self, agent: str) -> AsyncIterator[None]:
+        """One request of the agent's programs at work: its body is in memory, or its response is.
+
+        Whoever waits has sent no more than a head and a window, so what drips or does not read holds little.
+
+        Raises:
+            Refused: the others took too long.
+        """
+        turns = self._turns.setdefault(agent, anyio.CapacityLimiter(self._limits.requests))
+        try:
+            with anyio.fail_after(self._limits.timeout):
+                await turns.acquire()
+        except TimeoutError:
+            raise Refused(503, "This agent's programs have too many requests under way.") from None
+        try:
+            yield
+        finally:
+            turns.release()
+
+    async def _record(self, principal: Principal, reason: str) -> None:
+        """What never becomes an action is in the log all the same (law 1)."""
+        arrival = Arrival(transport=Transport.INTERNAL, client=f"a program of {principal.agent}")
+        await self._gate().refuse(arrival, RULE, reason)
 
     async def _malformed(
         self, wire: h11.Connection, stream: ByteStream, fault: h11.RemoteProtocolError
@@ -129,13 +169,19 @@ class ProgramProxy:
         if early:
             return  # bytes before our answer: nobody who speaks TLS does that
         with anyio.fail_after(self._limits.connect_timeout):
+            context = await self._context(host, principal.agent)
             inside = await TLSStream.wrap(
                 stream,
                 server_side=True,
-                ssl_context=self._interception.context(host),
+                ssl_context=context,
                 standard_compatible=False,
             )
         await self._conversation(inside, principal, Origin(base=f"https://{authority}", authority=authority))
+
+    async def _context(self, host: str, agent: str) -> ssl.SSLContext:
+        """Made in a thread, one at a time and one of each agent: a certificate takes milliseconds."""
+        async with self._asking.setdefault(agent, anyio.Lock()):
+            return await anyio.to_thread.run_sync(self._interception.context, host, limiter=self._maker)
 
     async def _pass(
         self, head: h11.Request, body: bytes, principal: Principal, origin: Origin | None
@@ -145,7 +191,7 @@ class ProgramProxy:
             Request(
                 kind=Kind.HTTP,
                 name=TOOL,
-                arguments=arguments_of(head, body, origin, url_bytes=self._limits.url_bytes),
+                arguments=arguments_of(head, body, origin, self._limits),
                 arrival=Arrival(transport=Transport.INTERNAL),
                 principal=principal,
             )
@@ -167,4 +213,5 @@ async def _send(wire: h11.Connection, stream: ByteStream, answer: Answer, *, las
 
 def _sendable(name: str, value: str) -> bool:
     """Whether h11 will take it: a server may have sent what no header can hold."""
-    return name.isascii() and value.isascii() and value.isprintable() and value == value.strip()
+    plain = value.isascii() and value.isprintable() and value == value.strip()
+    return plain and _NAME.fullmatch(name) is not None

@@ -55,13 +55,15 @@ class EgressLimits:
 
     A caller may ask for less than `timeout` and `response_bytes`, never for more. `addresses` is how
     many of a name's checked addresses are tried. `idle` is how long a program's connection may be silent
-    between requests, `connection` how long it may last.
+    between requests, `connection` how long it may last, `requests` how many of an agent's programs' requests
+    are read, decided and answered at a time.
     """
 
     timeout: float = 60.0
     resolve_timeout: float = 5.0
     connect_timeout: float = 5.0
     idle: float = 60.0
+    requests: int = 16
     connection: float = 600.0
     url_bytes: int = 8192
     request_bytes: int = 1 << 20

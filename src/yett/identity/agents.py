@@ -9,7 +9,7 @@ the pipeline for each request.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from yett.action import Arrival, Principal
 from yett.errors import Unauthenticated
@@ -83,6 +83,26 @@ class Identity:
             labels=session.labels,
             transport=arrival.transport,
             source_ip=arrival.source_ip,
+        )
+
+    async def still(self, principal: Principal) -> Principal:
+        """The same caller with the roles, attributes and labels of this moment.
+
+        What an agent started may outlive its right to call: a program in the background, a redirect.
+
+        Raises:
+            Unauthenticated: its last token was revoked, it was suspended, the configuration does not name
+                it any more, or an operator has stopped its session.
+        """
+        settings = self._settings.agents.get(principal.agent)
+        if settings is None or not self._credentials.may_call(principal.agent):
+            raise Unauthenticated(REFUSAL, advice="Issue a token with `yett agents add NAME`.")
+        session = await self._sessions.continue_or_open(principal.agent, principal.user)
+        return replace(
+            principal,
+            roles=settings.roles,
+            attributes=settings.attributes,
+            labels=principal.labels | session.labels,
         )
 
     def _agent(self, arrival: Arrival) -> _Agent | None:

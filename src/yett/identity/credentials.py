@@ -136,6 +136,12 @@ class Credentials:
         """Whether an agent is suspended."""
         return agent in self._suspended
 
+    def may_call(self, agent: str) -> bool:
+        """Whether an agent has a live token and is not suspended."""
+        wanted = (CredentialKind.AGENT, agent, None)
+        known = self._by_fingerprint.values()
+        return agent not in self._suspended and any((c.kind, c.name, c.revoked_at) == wanted for c in known)
+
     def verify(self, kind: CredentialKind, secret: Secret) -> str | None:
         """The name behind a live token of this kind, or None for anything else."""
         token = secret.reveal()

@@ -63,6 +63,14 @@ class Identify(Protocol):
         """
         ...
 
+    async def still(self, principal: Principal) -> Principal:
+        """A caller who was identified before, as of this moment: for actions that follow from his own.
+
+        Raises:
+            Unauthenticated: his credentials were revoked, he was suspended or is named no more.
+        """
+        ...
+
 
 class Sessions(Protocol):
     """Sessions are minted here and outlive connections; their labels are durable."""

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Encoded text inside a text: base64, base64url, hexadecimal, percent, JSON and HTML escapes. Pure.
 
-A run that decodes to readable text is looked at too; what is found in it stands for the whole run.
+A run that decodes to readable text is looked at too, and so is the readable text in one that decodes to
+other bytes: one byte that is no text must not hide the rest. What is found stands for the whole run.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ _PERCENT = re2.compile(r"[^\s\"'<>]*%[0-9A-Fa-f]{2}[^\s\"'<>]*")
 _ESCAPE = r"\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|&#[0-9]{2,5};|&#[xX][0-9A-Fa-f]{2,4};"
 _ESCAPED = re2.compile(rf"[^\s\"'<>]*(?:{_ESCAPE})[^\s\"'<>]*")
 _ONE_ESCAPE = re.compile(_ESCAPE)
+_STRETCH = re.compile(rb"[\t\n\r\x20-\x7e]{8,}")
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2})+")
 
 
@@ -43,6 +45,8 @@ def encoded_runs(text: str) -> Iterator[Encoded]:
         for match in _ESCAPED.finditer(data):
             start, end = match.span()
             yield Encoded(start, end, _ONE_ESCAPE.sub(_unescaped, text[start:end]))
+    if "\0" in text and text.count("\0") >= len(text) // 3:
+        yield Encoded(0, len(text), text.replace("\0", ""))
     for match in _RUN.finditer(data):
         start, end = match.span()
         run = text[start:end]
@@ -76,11 +80,17 @@ def _decodings(run: str) -> Iterator[bytes]:
 
 
 def _readable(raw: bytes) -> str | None:
+    """The text that bytes are, or what of them can be read as ASCII, in UTF-16 and UTF-32 too."""
     try:
         text = raw.decode()
+        if all(char.isprintable() or char.isspace() for char in text):
+            return text
     except UnicodeDecodeError:
-        return None
-    return text if all(char.isprintable() or char.isspace() for char in text) else None
+        pass
+    pieces = _STRETCH.findall(raw)
+    if raw.count(0) >= len(raw) // 3:  # UTF-16, UTF-32; elsewhere a zero ends a text
+        pieces += _STRETCH.findall(raw.replace(b"\0", b""))
+    return "\n".join(piece.decode("ascii") for piece in pieces) or None
 
 
 __all__ = ["Encoded", "encoded_runs"]

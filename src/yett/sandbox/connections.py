@@ -45,6 +45,9 @@ PROXY_ENVIRONMENT = {
 }
 """What makes programs use it."""
 
+_NUMBERS = 1 << 16
+"""That a connection can have."""
+
 _LINGER = 5.0
 """How long a program may take to end its side of a connection whose other side is closed, in seconds."""
 
@@ -175,7 +178,8 @@ class Connections:
         self._line = line
         self._forward = forward
         self._open: dict[int, ForwardedConnection] = {}
-        self._used: set[int] = set()
+        self._used = bytearray(_NUMBERS)
+        self._served = 0
         self._tasks: TaskGroup | None = None
         self.principal: Principal | None = None
         """In whose name what comes from now on is sent; None: nobody's, and it is refused."""
@@ -197,9 +201,9 @@ class Connections:
             connection = self._open.get(frame.id)
             if connection is not None:
                 self._take(connection, frame)
-            elif isinstance(frame, Reset) and frame.id in self._used:
+            elif isinstance(frame, Reset) and self._used[frame.id]:
                 self._line.post(encode_reset(frame.id))  # it crossed our end
-            elif not isinstance(frame, Granted) or frame.id not in self._used:
+            elif not isinstance(frame, Granted) or not self._used[frame.id]:
                 raise ProtocolViolation("A frame of a connection that is not open.")
 
     def broken(self) -> None:
@@ -227,10 +231,12 @@ class Connections:
         if number in self._open or len(self._open) >= CONNECTIONS:
             raise ProtocolViolation("A connection too many.")
         connection = self._open[number] = ForwardedConnection(number, self._line, self)
-        self._used.add(number)
-        if self.principal is None:
+        self._used[number] = True
+        # A program can be done with a connection long before what it asked for there is done.
+        if self.principal is None or self._served >= CONNECTIONS:
             connection.reset()
         else:
+            self._served += 1
             self._tasks.start_soon(self._serve, self._forward, connection, self.principal)
 
     def _take(self, connection: ForwardedConnection, frame: Bytes | Granted | Ended | Reset) -> None:
@@ -271,4 +277,5 @@ class Connections:
             log.exception("a program's connection failed")
             connection.reset()
         finally:
+            self._served -= 1
             await connection.aclose()

@@ -342,6 +342,7 @@ class Container:
             await program.news()
             if on_output is not None and not await self._tell(program, on_output):
                 on_output = None
+                program.tell_no_more()
             if program.ended.is_set():
                 return
             if program.is_flooded:

@@ -64,6 +64,9 @@ MASKED = (
 
 READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
+PENDING_SIGNALS = 1024
+"""Queued signals and timers. The kernel counts them by user of the host, whose share is many times that."""
+
 _RUNNER_FILES = 256
 """What PID 1 may hold open itself; programs are given `open_files` of their own."""
 _ATTACHED: JsonObject = {"OpenStdin": True, "StdinOnce": True, "AttachStdin": True, "AttachStdout": True}
@@ -123,6 +126,7 @@ def container_config(
             _ulimit("nofile", settings.open_files + _RUNNER_FILES),
             _ulimit("core", 0),
             _ulimit("fsize", settings.file_size),
+            _ulimit("sigpending", PENDING_SIGNALS),
         ],
         "Mounts": [
             *([bound(socket, SOCKET)] if socket else []),

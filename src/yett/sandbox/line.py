@@ -20,8 +20,12 @@ import anyio
 from yett.errors import ExecutionError, ExecutionTimeout
 from yett.sandbox.connection_frames import ConnectionFrame
 from yett.sandbox.protocol import Answer, Exit, Hello, Output, Parser
+from yett.sandbox.share import Share
 from yett.sandbox.transport import Peer, Transport
 from yett.sandbox.wire import ProtocolViolation
+
+_SLICE = 4096
+"""Bytes that are taken before it is seen whether others should have their turn."""
 
 _POSTED_LIMIT = 1024
 """Frames that wait to be written because the container does not read."""
@@ -115,6 +119,7 @@ class Line:
         self._transport = transport
         self._deadline = deadline
         self._parser = Parser()
+        self._share = Share()
         self._frame_begun: float | None = None
         self._conversation: Conversation | None = None
         self._background: Aside | None = None
@@ -255,14 +260,32 @@ class Line:
             while True:
                 with self._frame_in_time():
                     data = await self._transport.receive()
-                answers = self._parser.feed(data)
-                for answer in answers:
-                    self._give(answer)
-                self._note_rest(goes_on=not answers)
+                await self._take(memoryview(data))
         except TimeoutError:
             self.break_(ProtocolViolation("A frame was begun and not ended."))
         except ExecutionError as fault:
             self.break_(fault)
+
+    async def _take(self, data: memoryview) -> None:
+        """Give away what these bytes hold. Many small frames are work: others have their turn meanwhile.
+
+        A call that begins meanwhile must find nothing here, for it came before the call did.
+        """
+        called = self._conversation
+        whole = 0
+        self._share.begin_turn()
+        for at in range(0, len(data), _SLICE):
+            answers = self._parser.feed(data[at : at + _SLICE])
+            for answer in answers:
+                self._give(answer, called)
+            whole += len(answers)
+            if self._share.turn_is_over:
+                await anyio.sleep(self._share.end_turn())
+                self._share.begin_turn()
+        self._note_rest(goes_on=not whole)
+        pause = self._share.end_turn()
+        if pause:
+            await anyio.sleep(pause)
 
     @contextlib.contextmanager
     def _frame_in_time(self) -> Iterator[None]:
@@ -287,15 +310,15 @@ class Line:
     def _quiet(aside: Aside | None) -> bool:
         return aside is None or aside.quiet
 
-    def _give(self, answer: Answer | ConnectionFrame) -> None:
+    def _give(self, answer: Answer | ConnectionFrame, called: Conversation | None) -> None:
         aside = self._aside(answer)
         if aside is not None:
             aside.take(answer)
-        elif self._conversation is None or isinstance(answer, ConnectionFrame):
+        elif called is None or self._conversation is not called or isinstance(answer, ConnectionFrame):
             raise ProtocolViolation("An answer to something that was not asked.")
         else:
-            self._conversation.take(answer)
-            if self._conversation.over:
+            called.take(answer)
+            if called.over:
                 self._conversation = None
 
     def _aside(self, answer: Answer | ConnectionFrame) -> Aside | None:

@@ -17,6 +17,9 @@ from yett.ports import Command, CommandResult
 from yett.sandbox.protocol import Answer, Exit, Failure, Output
 from yett.sandbox.wire import ProtocolViolation
 
+_PIECES = 256
+"""Of output that waits to be told. Beyond, the order between the two streams is no longer kept."""
+
 _SIGKILLED = 128 + signal.SIGKILL
 
 
@@ -73,7 +76,7 @@ class Program:
         self._oom_before = oom_kills()
         self._oom = False
         self._told = told
-        self._untold: list[Output] = []
+        self._untold: list[tuple[str, bytearray]] = []
         self._news = anyio.Event()
         self._end: Exit | None = None
         self._began = anyio.current_time()
@@ -107,15 +110,12 @@ class Program:
     def untold(self) -> Iterator[tuple[str, bytes]]:
         """Output that was not told yet, in order, neighbours of one stream together."""
         waiting, self._untold = self._untold, []
-        stream, parts = "", list[bytes]()
-        for output in waiting:
-            if output.stream != stream and parts:
-                yield stream, b"".join(parts)
-                parts = []
-            stream = output.stream
-            parts.append(output.data)
-        if parts:
-            yield stream, b"".join(parts)
+        return ((stream, bytes(data)) for stream, data in waiting)
+
+    def tell_no_more(self) -> None:
+        """Nobody takes the output as it comes any longer."""
+        self._told = False
+        self._untold.clear()
 
     def result(self) -> CommandResult:
         """What is known now. Without an end of its own it was killed, or still runs."""
@@ -139,12 +139,24 @@ class Program:
         if self.is_flooded:
             return
         if self._told:
-            self._untold.append(output)
+            self._leave_untold(output)
             self._news.set()
         if sum(k.seen for k in self._kept.values()) > self._flood_limit:
             self.is_flooded = True
             self._news.set()
             self._flooded()
+
+    def _leave_untold(self, output: Output) -> None:
+        """Keep it to be told: as few pieces as its bytes allow, for each costs many times a byte.
+
+        Neighbours are of different streams, so one of the last two is of this one.
+        """
+        full = len(self._untold) >= _PIECES
+        for stream, data in self._untold[-2 if full else -1 :]:
+            if stream == output.stream:
+                data.extend(output.data)
+                return
+        self._untold.append((output.stream, bytearray(output.data)))
 
     def _close(self) -> None:
         self._ended_at = anyio.current_time()

@@ -98,7 +98,7 @@ class Parser:
         """Whether a part of a frame has come."""
         return bool(self._buffer)
 
-    def feed(self, data: bytes) -> list[Answer | ConnectionFrame]:
+    def feed(self, data: bytes | memoryview) -> list[Answer | ConnectionFrame]:
         """Take bytes as they came and give the answers they complete, in order.
 
         Raises:

@@ -30,6 +30,7 @@ from yett.errors import SandboxUnavailable
 from yett.sandbox.breaker import Breaker
 from yett.sandbox.engine import ContainerState, EngineFacts, FoundContainer
 from yett.sandbox.runc_cgroup import cgroup_path, cgroup_version, clear_empty, end_and_clear, member
+from yett.sandbox.runc_counts import counts_of
 from yett.sandbox.runc_images import ImageRoots
 from yett.sandbox.runc_program import RuncProgram
 from yett.sandbox.runc_spec import oci_spec
@@ -205,9 +206,13 @@ class Runc:
         try:
             pid = self._program.start(name, bundle)
             pidfd = _open(pid)
-            if not member(pid, name):  # looked at after it was opened: no later process of that number
+            try:
+                if not member(pid, name):  # looked at after it was opened: no later process of that number
+                    raise SandboxUnavailable("The container's PID 1 ended at once.")
+                self._program.bound(pid, pidfd, counts_of(self._settings.containers))
+            except BaseException:
                 os.close(pidfd)
-                raise SandboxUnavailable("The container's PID 1 ended at once.")
+                raise
         except BaseException:
             with contextlib.suppress(SandboxUnavailable):
                 self._clear(name, None)

@@ -13,12 +13,13 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from yett.errors import SandboxUnavailable
 from yett.sandbox.breaker import EngineSilent
+from yett.sandbox.runc_counts import bound_counts
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _ADVICE = "apt-get install runc (1.1.12 or later, or a distribution's version with the fix)"
@@ -105,6 +106,14 @@ class RuncProgram:
         except _Failed as fault:
             raise SandboxUnavailable(f"runc did not start the container: {_reason(log)}") from fault
         return int(pid.read_text())
+
+    def bound(self, pid: int, pidfd: int, counts: Mapping[str, int]) -> None:
+        """Bound in a started container what the kernel counts against this host's root too.
+
+        Raises:
+            SandboxUnavailable: it could not be.
+        """
+        bound_counts(pid, pidfd, counts, path=self._path, deadline=self._deadline)
 
     def _run(self, words: Sequence[str], output: int = subprocess.DEVNULL) -> str:
         program = shutil.which("runc", path=self._path)

@@ -84,13 +84,13 @@ class FileEdit(SandboxTool):
         dry = arguments.get("dry_run") is True
         async with self._lease(call) as sandbox, links_named(sandbox, path):
             before = await self._text(sandbox, path)
-            after = self._edited(before, arguments)
+            after = await self._in_thread(call, self._edited, before, arguments)
             data = after.encode()
             if len(data) > self._limit:
                 raise ExecutionError(f"The file would become larger than {self._limit} bytes.")
             if not dry and after != before:
                 await sandbox.write(path, data)
-        diff = await _diff(call, path, before, after)
+        diff = await self._diff(call, path, before, after)
         done = "Would edit" if dry else "Edited"
         return ToolResult.text(f"{done} {path}.\n{diff}" if diff else f"Nothing changes in {path}.")
 
@@ -120,17 +120,17 @@ class FileEdit(SandboxTool):
         )
         return apply_edits(text, edits, self._limit)
 
-
-async def _diff(call: Authorized, path: str, before: str, after: str) -> str:
-    """The change as the agent may see it. Without a screen it is not shown at all."""
-    if before == after:
-        return ""
-    if call.screen is None:
-        return "[the change is not shown]"
-    diff = unified_diff(path, await call.screen(before), await call.screen(after))
-    if not diff:
-        return "[the change is in a part that is masked]"
-    if len(diff) <= DIFF_LIMIT:
-        return diff
-    shown = diff[: diff.rfind("\n", 0, DIFF_LIMIT) + 1] or diff[:DIFF_LIMIT]
-    return f"{shown}[the diff was cut: {len(diff) - len(shown)} more characters]"
+    async def _diff(self, call: Authorized, path: str, before: str, after: str) -> str:
+        """The change as the agent may see it. Without a screen it is not shown at all."""
+        if before == after:
+            return ""
+        if call.screen is None:
+            return "[the change is not shown]"
+        seen = await call.screen(before), await call.screen(after)
+        diff = await self._in_thread(call, unified_diff, path, *seen)
+        if not diff:
+            return "[the change is in a part that is masked]"
+        if len(diff) <= DIFF_LIMIT:
+            return diff
+        shown = diff[: diff.rfind("\n", 0, DIFF_LIMIT) + 1] or diff[:DIFF_LIMIT]
+        return f"{shown}[the diff was cut: {len(diff) - len(shown)} more characters]"

@@ -49,7 +49,8 @@ class FileRead(SandboxTool):
             raise ExecutionError("Give bytes (`offset`, `limit`) or lines (`start_line`, ...), and not both.")
         async with self._lease(call) as sandbox, links_named(sandbox, path):
             if by_line:
-                return await self._lines(sandbox, path, arguments)
+                data, size = await _up_to(sandbox, path, SCAN_LIMIT)
+                return await self._in_thread(call, self._lines, data, size, path, arguments)
             offset = integer(arguments, "offset", 0)
             limit = min(integer(arguments, "limit", self._limit), self._limit)
             data, size = await sandbox.read(path, offset=offset, limit=limit)
@@ -58,10 +59,9 @@ class FileRead(SandboxTool):
                 return await _whole_picture(sandbox, path, data, size, kind)
         return _piece(path, data, offset, size)
 
-    async def _lines(self, sandbox: Sandbox, path: str, arguments: JsonObject) -> ToolResult:
+    def _lines(self, data: bytes, size: int, path: str, arguments: JsonObject) -> ToolResult:
         first = integer(arguments, "start_line", 1)
         wanted = min(integer(arguments, "line_count", LINE_LIMIT), LINE_LIMIT)
-        data, size = await _up_to(sandbox, path, SCAN_LIMIT)
         try:
             text = codecs.getincrementaldecoder("utf-8")().decode(data, final=len(data) == size)
         except UnicodeDecodeError:

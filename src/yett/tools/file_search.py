@@ -131,7 +131,7 @@ class FileSearch(SandboxTool):
             if (await sandbox.stat(search.path)).kind == "symlink":
                 raise ExecutionError(f"{search.path[:256]}: is a symbolic link.")
             result = await _run(sandbox, command)
-        return _told(result, search)
+        return await self._in_thread(call, _told, result, search)
 
 
 def _search(call: Authorized) -> Search:

@@ -8,7 +8,7 @@ same normalised form. The tools of this folder are built on it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
@@ -16,6 +16,7 @@ from yett.action import Authorized, JsonObject, JsonValue, ToolDefinition
 from yett.errors import ExecutionError
 from yett.ports import Sandbox, Sandboxes
 from yett.tools.sandbox_paths import sandbox_path
+from yett.tools.workbench import Given, Made, Workbench
 
 PATH: JsonObject = {
     "type": "string",
@@ -53,12 +54,17 @@ class SandboxTool:
     def __init__(self, sandboxes: Sandboxes, shape: Shape) -> None:
         """See the class."""
         self._sandboxes = sandboxes
+        self._bench = Workbench()
         self._definition = definition_of(shape)
 
     @property
     def definition(self) -> ToolDefinition:
         """How it is listed, validated and decided on."""
         return self._definition
+
+    async def _in_thread(self, call: Authorized, work: Callable[[*Given], Made], *given: *Given) -> Made:
+        """Pure work whose size the agent or its container chose."""
+        return await self._bench.run(call.action.principal.agent, work, *given)
 
     def _lease(self, call: Authorized) -> AbstractAsyncContextManager[Sandbox]:
         return self._sandboxes.lease(session_of(call), call.action.principal)

@@ -5,12 +5,14 @@
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/vm_sockets.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
@@ -20,6 +22,7 @@
 #include <sys/un.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static void say(const char *what, long result) {
@@ -198,11 +201,48 @@ static void drip(void) {
 	}
 }
 
+// Connects to the way out, says something, and resets the connection as soon as that has left.
+static void dropped(void) {
+	int count = 0;
+	for (; count < 500; count++) {
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+		struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(3128), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+		struct linger at_once = {1, 0};
+		if (connect(fd, (struct sockaddr *)&to, sizeof to) || write(fd, "x", 1) != 1) break;
+		usleep(1000);
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+		close(fd);
+	}
+	printf("%d\n", count);
+}
+
+static int a_timer(void) {
+	timer_t timer;
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
+	return timer_create(CLOCK_MONOTONIC, &event, &timer);
+}
+
+// What the kernel counts by user: is there one left? With "take" all of them, held for ever.
+static void counts(void) {
+	say("inotify", inotify_init());
+	say("timer", a_timer());
+}
+
+static void take_counts(void) {
+	int instances = 0, timers = 0;
+	while (inotify_init() >= 0) instances++;
+	while (!a_timer()) timers++;
+	printf("%d %d\n", instances, timers);
+	fflush(stdout);
+	for (;;) pause();
+}
+
 int main(int argc, char **argv) {
 	static const struct { const char *name; void (*run)(void); } all[] = {
 		{"vsock", vsock}, {"raw", raw_sockets}, {"netlink", netlink}, {"keyrings", keyrings},
 		{"namespaces", namespaces}, {"tracing", tracing}, {"kernel", kernel}, {"from-memory", from_memory},
 		{"status", status}, {"descriptors", descriptors}, {"in-flight", in_flight}, {"set-uid", set_uid_bits}, {"drip", drip},
+		{"dropped", dropped}, {"counts", counts}, {"take-counts", take_counts},
 	};
 	for (size_t i = 0; argc > 1 && i < sizeof all / sizeof *all; i++)
 		if (!strcmp(argv[1], all[i].name)) return all[i].run(), 0;

@@ -15,6 +15,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "attacks" / "sandbox"))
 
+from host_watch import compiled
 from sandbox_world import CACHE, anyio_backend, entropy, instance, run_dir, sandboxes_of
 
 from yett.sandbox.images import build_tiny
@@ -46,6 +47,13 @@ def folders():
     yield {"runc_images": str(images), "runc_state": str(state)}
     shutil.rmtree(images)
     shutil.rmtree(state)
+
+
+@pytest.fixture(scope="session")
+def attack_program(tmp_path_factory):
+    """attack.c, compiled: what an attacker brings along."""
+    source = Path(__file__).parents[2] / "attacks" / "sandbox" / "attack.c"
+    return compiled(source, tmp_path_factory.mktemp("attack"))
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ MODULES = (
     "test_forged_frames",
     "test_fork_bomb",
     "test_gateway_killed",
+    "test_host_users_counts_exhausted",
     "test_memory_bomb",
     "test_network_from_the_sandbox",
     "test_output_flood",
