@@ -17,7 +17,7 @@ engine: setup ## a Docker engine that answers, the runner and the tiny image
 	@sh scripts/engine.sh
 	@$(VENV)/bin/yett sandbox build --quiet
 
-images: engine ## the base image, too: Debian's packages by mmdebstrap (half a minute and 80 MB the first time)
+images: engine ## the base image, too, from Debian's packages (half a minute and 80 MB the first time)
 	@sh scripts/engine.sh mmdebstrap
 	@$(VENV)/bin/yett sandbox build base
 
@@ -35,12 +35,14 @@ runsc: engine ## the sandbox under gVisor (installs runsc and tells the engine o
 	@$(PYTEST) tests/sandbox/runtimes
 
 FUZZ_SECONDS ?= 60
-fuzz: setup ## both ends of a container's line: the runner under libFuzzer, ASan and UBSan for FUZZ_SECONDS (clang libclang-rt-14-dev), the gateway's parsers with many examples
+fuzz: setup ## both ends of a container's line: the runner under libFuzzer for FUZZ_SECONDS, then the gateway's parsers
+	@sh scripts/packages.sh clang libclang-rt-14-dev
 	@$(MAKE) -s -C sandbox_images/runner/fuzz run SECONDS=$(FUZZ_SECONDS)
 	@$(PYTEST) -q --hypothesis-profile=fuzz tests/sandbox/test_sandbox_protocol.py tests/sandbox/test_sandbox_transports.py -k "not engine" -m "not engine"
 
 # qemu-user has no child subreapers, so what needs supervisors is left to a real machine.
-arm64: setup ## the runner for arm64, under qemu (gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static)
+arm64: setup ## the runner for arm64, under qemu (half a minute)
+	@sh scripts/packages.sh gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
 	@mkdir -p .build && $(MAKE) -s -B -C sandbox_images/runner CC=aarch64-linux-gnu-gcc OUT=$(CURDIR)/.build/yett-runner-arm64
 	@YETT_TEST_RUNNER=$(CURDIR)/.build/yett-runner-arm64 YETT_TEST_EMULATOR=/usr/bin/qemu-aarch64-static \
 		$(PYTEST) -q -m "not supervised" tests/sandbox/test_runner_*.py
