@@ -75,7 +75,7 @@ def test_the_dockerfile_makes_the_same_on_an_image_the_engine_has(store, client)
         assert any("apt-get install" in line for line in lines)
         assert not build_base_from(store, BASE, cache=CACHE, tag=tag).new
         config = client.inspect_image(built.name)["Config"]
-        assert (config["User"], config["Entrypoint"]) == ("65534:65534", ["/yett-runner"])
+        assert (config["User"], config["Entrypoint"]) == ("60871:60871", ["/yett-runner"])
         assert store.inspect(f"yett/base:{tag}-unfinished") is None
     finally:
         store.remove(f"yett/base:{tag}")

@@ -110,7 +110,7 @@ def look(checks: Checks, name: str, era: str, inspector: Inspector) -> None:
     done = inspector.call("shell_run", command="id -u; hostname; echo $((6*7))")
     result = parsed(done)
     lines = text_of(result).splitlines()
-    ran = len(lines) == 3 and lines[0] == "65534" and lines[2] == "42" and not result.get("isError")
+    ran = len(lines) == 3 and lines[0] == "60871" and lines[2] == "42" and not result.get("isError")
     checks.expect(f"{name}: shell_run ran in a container", ran and not done.returncode, vars(done))
     done = inspector.call("file_read", path="/workspace/../home/kim/.ssh/id_ed25519")
     result = parsed(done)

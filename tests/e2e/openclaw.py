@@ -198,7 +198,7 @@ def allowed_and_locked(checks: Checks, claw: OpenClaw, model: ScriptedModel) -> 
     )
     said = model.tool_messages[-1]
     checks.expect(
-        "an allowed command runs as uid=65534", "uid=65534" in said and report.get("ok"), [said, report]
+        "an allowed command runs as uid=60871", "uid=60871" in said and report.get("ok"), [said, report]
     )
     inside = said.split()[-3:] == ["sandbox", "yett-runner", "lo"]
     checks.expect("it ran in the gate's container, without a network", inside, said)

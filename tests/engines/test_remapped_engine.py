@@ -32,7 +32,7 @@ async def test_users_of_a_container_are_other_users_of_the_host_and_every_contro
         facts = await boxes.engine.facts()
         assert (facts.userns, facts.rootless) == (True, False)
         async with boxes.lease("s") as box:
-            assert (await box.run(sh("id -u"))).stdout == b"65534\n"
+            assert (await box.run(sh("id -u"))).stdout == b"60871\n"
             await box.write("/workspace/f", b"x")
             controls = {c.control: c for c in await verify_hardening(box, settings(), facts)}
     assert [c for c in controls.values() if not c.ok] == []

@@ -16,7 +16,7 @@ def test_the_agent_over_http_runs_what_is_allowed_and_reads_its_denial():
         tools, written, ran, denied = done.stdout.splitlines()
         assert tools == "tools: approval_status, file_list, file_read, file_write, shell_run"
         assert written.startswith("file_write: ")
-        assert ran == r"shell_run: '65534\n42'"
+        assert ran == r"shell_run: '60871\n42'"
         assert denied.startswith("file_read: denied by keep-credentials. ")
         verdicts = [e["fields"]["effect"] for e in gate.events() if e["event"] == "decision"]
         assert verdicts == ["allow", "allow", "deny"]

@@ -29,7 +29,7 @@ async def test_a_sandbox_with_every_control_in_place_serves(tiny_image):
     with RunningGateway(**shell(tiny_image)) as gateway:
         async with gateway.client() as client:
             reply = await client.call_tool("shell_run", {"command": "id"})
-        assert "uid=65534" in text_of(reply)
+        assert "uid=60871" in text_of(reply)
 
 
 async def test_a_control_that_the_engine_did_not_put_in_place_serves_nobody(tiny_image, monkeypatch):

@@ -24,7 +24,7 @@ def test_no_setting_can_give_a_container_more_than_this():
     assert (host["ReadonlyRootfs"], host["Privileged"]) == (True, False)
     assert host["SecurityOpt"] == ["no-new-privileges:true", "seccomp={}"]
     assert {"PidMode", "Devices", "UsernsMode", "VolumesFrom", "Binds"} & set(host) == set()
-    assert config()["User"] == "65534:65534"
+    assert config()["User"] == "60871:60871"
 
 
 def test_the_only_mount_from_the_host_is_the_socket_and_it_is_read_only():
@@ -97,4 +97,4 @@ def test_programs_are_the_owner_of_a_writable_workspace_and_nobody_otherwise():
     assert config(workspace=workspace)["User"] == "1000:1001"
     assert "uid=1000,gid=1001" in config(workspace=workspace)["HostConfig"]["Tmpfs"]["/tmp"]
     assert "/workspace" not in config(workspace=workspace)["HostConfig"]["Tmpfs"]
-    assert config(workspace=HostWorkspace(path="/srv/x", uid=1000, gid=1001))["User"] == "65534:65534"
+    assert config(workspace=HostWorkspace(path="/srv/x", uid=1000, gid=1001))["User"] == "60871:60871"

@@ -105,7 +105,7 @@ async def test_a_local_image_serves_with_every_control_in_place_and_no_setuid_fi
     assert any("taken off 3" in note for note in built.notes)
     assert any("ripgrep" in note for note in built.notes)
     config = workshop.client.inspect_image(built.name)["Config"]
-    assert (config["User"], config["Entrypoint"]) == ("65534:65534", ["/yett-runner"])
+    assert (config["User"], config["Entrypoint"]) == ("60871:60871", ["/yett-runner"])
     assert config["Labels"][RUNNER_LABEL] == "2"
     assert not build_own(store, source, name=built.name, cache=CACHE).new
     async with sandboxes_of(image=built.name) as pool, pool.lease("s") as box:

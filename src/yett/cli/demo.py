@@ -132,7 +132,7 @@ class Story:
         _step("2", "Allowed: a shell command, in a container that an attacker may own")
         command = "id; grep -E 'CapEff|NoNewPrivs|Seccomp:' /proc/self/status; ls /sys/class/net; touch /x"
         text = await self._call(agent, "shell_run", {"command": command})
-        _expect("uid=65534" in text and "CapEff:\t0000000000000000" in text, text)
+        _expect("uid=60871" in text and "CapEff:\t0000000000000000" in text, text)
 
     async def _denied(self, agent: Client) -> None:
         _step("3", "Denied: with the rule, the reason and the next step, as a result that the model can read")

@@ -26,7 +26,7 @@ def engine_notes(facts: EngineFacts) -> Iterator[str]:
             f" CVE-2025-52881{older}), unless its distribution has mended it: update it, or see its changelog"
         )
     if not facts.userns:
-        yield "the engine maps no users: uid 65534 of a container is uid 65534 of the host (userns-remap)"
+        yield "the engine maps no users: uid 60871 of a container is uid 60871 of the host (userns-remap)"
     if facts.rootless and facts.cgroup != "2":
         yield "a rootless engine enforces no limits with cgroup v1: it is refused"
     if facts.cgroup == "1":

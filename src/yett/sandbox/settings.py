@@ -71,8 +71,11 @@ _SENTRY_ITSELF = 256
 """MAX_REQUEST of runner.c: the runner ends the container on anything larger."""
 
 
-UID = 65534
-"""Who programs run as where no folder of the host says otherwise."""
+UID = 60871
+"""Who programs run as where no folder of the host says otherwise.
+
+One that distributions and systemd leave unused: what has a container's user on the host can look into it.
+"""
 
 PROTECTED = (
     ".git",

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from sandbox_world import sh, until
 
-pytestmark = [pytest.mark.anyio, pytest.mark.engine]
+from yett.sandbox.settings import UID
 
-NOBODY = 65534
+pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 
 
 @pytest.fixture
@@ -42,4 +42,4 @@ async def test_a_container_leaves_the_hosts_users_what_they_had(sandboxes_of, at
         await until(lambda: all(p.result.stdout for p in box.programs()), 10)
         assert sum(int(p.result.stdout.split()[1]) for p in box.programs()) <= 1024
         assert at_host(0) == {"inotify", "timer"}
-        assert "timer" in at_host(NOBODY)
+        assert "timer" in at_host(UID)

@@ -15,7 +15,7 @@ async def test_a_program_run_from_memory_is_under_the_same_controls(sandboxes_of
     assert seen["NoNewPrivs"].strip() == "1"
     assert seen["Seccomp"].strip() == "2"
     assert int(seen["CapEff"], 16) == int(seen["CapBnd"], 16) == 0
-    assert set(seen["Uid"].split()) == {"65534"}
+    assert set(seen["Uid"].split()) == {"60871"}
 
 
 async def test_a_program_run_from_memory_dies_with_its_call(sandboxes_of, host):

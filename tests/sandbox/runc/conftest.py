@@ -15,8 +15,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "attacks" / "sandbox"))
 
-from host_watch import compiled
-from sandbox_world import CACHE, anyio_backend, entropy, instance, run_dir, sandboxes_of
+from sandbox_world import CACHE, anyio_backend, compiled, entropy, instance, run_dir, sandboxes_of
 
 from yett.sandbox.images import build_tiny
 from yett.sandbox.images.unpacked import UnpackedImages

@@ -92,9 +92,9 @@ async def test_every_namespace_is_its_own_and_the_user_is_nobody_of_the_host(san
             assert each["Groups"] == ""
         inside = await box.run(sh("cat /proc/self/uid_map; cat /proc/self/setgroups; id -u; id -G"))
     rows = [[int(n) for n in row.split()] for row in inside.stdout.decode().splitlines()[:2]]
-    assert [row[::2] for row in rows] == [[0, 1], [65534, 1]]
+    assert [row[::2] for row in rows] == [[0, 1], [60871, 1]]
     assert all(row[1] >= FIRST_HOST_ID for row in rows)
-    assert inside.stdout.split()[-2:] == [b"65534", b"65534"]
+    assert inside.stdout.split()[-2:] == [b"60871", b"60871"]
 
 
 async def test_nothing_of_the_image_and_of_the_host_can_be_written(sandboxes_of, folders):

@@ -97,7 +97,7 @@ def test_a_seccomp_key_that_means_something_to_engines_alone_is_refused():
 
 def test_each_container_has_two_ids_that_are_nobodys():
     linux, other = spec()["linux"], spec(name="yett-b")["linux"]
-    assert [row["containerID"] for row in linux["uidMappings"]] == [0, 65534]
+    assert [row["containerID"] for row in linux["uidMappings"]] == [0, 60871]
     outside = {row["hostID"] for row in linux["uidMappings"] + other["uidMappings"]}
     assert len(outside) == 4
     assert all(FIRST_HOST_ID <= each < FIRST_HOST_ID + 2 * HOST_ID_PAIRS for each in outside)

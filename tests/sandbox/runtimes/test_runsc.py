@@ -108,7 +108,7 @@ async def test_the_sentry_shows_no_rights_one_interface_and_the_filter(runsc):
         status = (await box.run(sh("cat /proc/self/status"))).stdout.decode()
         fields = dict(line.split(":", 1) for line in status.splitlines())
         assert {fields[name].strip() for name in ("CapInh", "CapPrm", "CapEff", "CapBnd")} == {"0" * 16}
-        assert set(fields["Uid"].split()) == {"65534"}
+        assert set(fields["Uid"].split()) == {"60871"}
         assert fields["Seccomp"].strip() == "2"
         devices = (await box.run(sh("tail -n +3 /proc/net/dev | cut -d: -f1"))).stdout.split()
         assert set(devices) <= {b"lo"}

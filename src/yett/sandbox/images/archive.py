@@ -7,7 +7,7 @@ import io
 import tarfile
 from dataclasses import dataclass, replace
 
-NOBODY = 65534
+from yett.sandbox.settings import UID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class Layer:
     def runner(self, runner: bytes) -> None:
         """What every image of a sandbox holds: the runner and what is mounted or written over."""
         self.file("yett-runner", runner, 0o755)
-        self.add("workspace", Entry(mode=0o700, folder=True, owner=NOBODY, group=NOBODY))
+        self.add("workspace", Entry(mode=0o700, folder=True, owner=UID, group=UID))
         self.add("run/yett.sock", Entry(mode=0o644))
 
     def bytes(self) -> bytes:

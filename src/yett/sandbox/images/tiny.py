@@ -15,7 +15,7 @@ from pathlib import Path
 
 from yett.errors import SandboxUnavailable
 from yett.sandbox.images.architecture import Architecture, architecture_named
-from yett.sandbox.images.archive import NOBODY, Entry, Layer
+from yett.sandbox.images.archive import Entry, Layer
 from yett.sandbox.images.built import INPUTS_LABEL, Built, OnStep, Steps, silent
 from yett.sandbox.images.elf import read_linkage
 from yett.sandbox.images.finish import current, described, every_label
@@ -24,12 +24,13 @@ from yett.sandbox.images.runner import compile_runner, runner_inputs
 from yett.sandbox.images.saved import save
 from yett.sandbox.images.sources import digest
 from yett.sandbox.images.store import Images
+from yett.sandbox.settings import UID
 
 TINY = "yett/tiny"
 
 _BUSYBOX = Path("/bin/busybox")
 _RIPGREP = "/usr/bin/rg"
-_BUILDER = b"3"
+_BUILDER = b"4"
 """Part of the inputs' hash: raise it when the layout below changes."""
 _PACKAGES = ("busybox-static", "ripgrep", "libc6", "libgcc-s1", "libpcre2-8-0")
 _ENVIRONMENT = {"PATH": "/bin:/usr/bin"}
@@ -67,12 +68,12 @@ def tiny_archive(
     layer = Layer()
     for folder in ("bin", "dev", "etc", "proc", "run", "sys"):
         layer.folder(folder)
-    layer.add("tmp", Entry(mode=0o1777, folder=True, owner=NOBODY, group=NOBODY))
+    layer.add("tmp", Entry(mode=0o1777, folder=True, owner=UID, group=UID))
     layer.file("bin/busybox", busybox, 0o755)
     for applet in set(applets) - {"busybox"}:
         layer.link(f"bin/{applet}", "busybox")
-    layer.file("etc/group", f"nogroup:x:{NOBODY}:\n".encode())
-    layer.file("etc/passwd", f"nobody:x:{NOBODY}:{NOBODY}::/workspace:/bin/sh\n".encode())
+    layer.file("etc/group", f"sandbox:x:{UID}:\n".encode())
+    layer.file("etc/passwd", f"sandbox:x:{UID}:{UID}::/workspace:/bin/sh\n".encode())
     for path, data in (more or {}).items():
         layer.file(path, data, 0o755)
     layer.runner(runner)
