@@ -28,7 +28,6 @@ def test_the_folder_is_resolved_and_its_owner_is_who_programs_are(tmp_path):
     assert (made.writable, made.quota, made.protect) == (True, 2 << 20, PROTECTED)
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="makes a folder of root's")
 def test_a_folder_of_roots_is_refused_for_writing(tmp_path):
     with pytest.raises(ConfigurationError, match="belongs to root"):
         joined(path=tmp_path, mode="read-write")
