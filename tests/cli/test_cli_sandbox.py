@@ -129,3 +129,12 @@ def test_a_target_is_met_or_missed_and_without_a_value_neither(capsys):
 def test_a_percentile_is_one_of_the_times():
     times = [0.5, 0.1, 0.4, 0.2, 0.3]
     assert (percentile(times, 0.5), percentile(times, 0.95), percentile([7.0], 0.95)) == (0.3, 0.5, 7.0)
+
+
+@pytest.mark.parametrize(
+    ("difference", "each"), [(-5.0, None), (0.0, None), (7.9, None), (8.0, 4.0), (20.0, 10.0)]
+)
+def test_memory_that_other_programs_moved_is_not_measured_and_meets_no_target(difference, each):
+    from yett.cli.sandbox_measures import each_takes
+
+    assert each_takes(difference, 2, 4.0) == each

@@ -45,9 +45,21 @@ class Strict:
 class Memory:
     """Bytes for each warm container: what the host has less, the container's cgroup, its shim's share."""
 
-    host: float
+    host: float | None
     cgroup: float | None
     shim: float | None
+
+
+def each_takes(difference: float, count: int, parts: float) -> float | None:
+    """What each container takes of the host, in bytes, or None.
+
+    Args:
+        difference: how much less the host had available afterwards.
+        count: of containers.
+        parts: what one is known to take at least; less means that something else moved meanwhile.
+    """
+    each = difference / count
+    return each if each > 0 and each >= parts else None
 
 
 def percentile(times: Sequence[float], share: float) -> float:
@@ -210,10 +222,12 @@ async def memory(
         after = available()
         if not names:
             return None
+        cgroup = _mean([_cgroup(name) for name in names])
+        shim = _mean([_shim(name) for name in names])
         return Memory(
-            host=max(0.0, before - after) / len(names),
-            cgroup=_mean([_cgroup(name) for name in names]),
-            shim=_mean([_shim(name) for name in names]),
+            host=each_takes(before - after, len(names), (cgroup or 0.0) + (shim or 0.0)),
+            cgroup=cgroup,
+            shim=shim,
         )
 
 
